@@ -97,7 +97,7 @@ def clients(incomplete: str) -> list[str]:
     """Client programs, installed or not."""
     from cluster.lab.api import client_programs
 
-    return [each.name for each in client_programs() if each.name.startswith(incomplete)]
+    return [name for name in (*(each.name for each in client_programs()), "page") if name.startswith(incomplete)]
 
 
 def files(incomplete: str) -> list[str]:

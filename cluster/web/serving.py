@@ -18,10 +18,12 @@ STOP_S = 5.0
 
 
 @contextmanager
-def serve(lab: Lab, port: int = 0) -> Iterator[str]:
+def serve(lab: Lab, port: int = 0, chat: tuple[str, str] | None = None) -> Iterator[str]:
     """Serve the page of a lab until the block ends; yields the address to open, which has the token.
 
     `port`: 0 chooses a free one. Raises BadInput if it is taken. Once in a process: a reactor does not start again.
+    `chat`: an account, phone or mailbox and its password (empty: that of the topology), to chat as when the page opens.
+    Raises LabError if it cannot log in.
     """
     from twisted.internet import reactor as default  # noqa: TID251  # an entry point
 
@@ -43,7 +45,9 @@ def serve(lab: Lab, port: int = 0) -> Iterator[str]:
     running = threading.Thread(target=reactor.run, args=(False,), daemon=True, name="page")
     running.start()
     try:
-        yield f"http://{HOST}:{at}/#{token}"
+        if chat is not None:
+            page.chats.open(*chat)
+        yield f"http://{HOST}:{at}/#{token}{'/chat' if chat else ''}"
     finally:
         page.chats.close_all(LOGOUT_S)
         reactor.callFromThread(reactor.stop)

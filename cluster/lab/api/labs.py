@@ -52,7 +52,7 @@ def all_labs() -> list[LabView]:
 
 
 def client_programs() -> list[ClientView]:
-    """The client programs that a lab can start, by name, installed or not."""
+    """The client programs that `Lab.connect` can start, by name, installed or not."""
     from cluster.lab.answers import ClientView
     from cluster.lab.programs import known
 

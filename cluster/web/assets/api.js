@@ -1,9 +1,14 @@
-// The page's side of its server: requests, and the stream of events. The token comes with the address and stays in this tab.
+// The page's side of its server: requests, and the stream of events. The token comes with the address, TOKEN or TOKEN/VIEW
+// after the #, and stays in this tab.
 
 const KEY = "xmpplab-token";
 
+const [given, view = ""] = location.hash.slice(1).split("/");
+
+/** The view that the address asks for; empty: none. */
+export const firstView = view;
+
 function token() {
-  const given = location.hash.slice(1);
   if (given) {
     sessionStorage.setItem(KEY, given);
     history.replaceState(null, "", location.pathname);

@@ -1,7 +1,7 @@
 // The page: its views, and what goes from one to another.
 
 import { AdminView } from "./admin.js";
-import { follow } from "./api.js";
+import { firstView, follow } from "./api.js";
 import { ChatView } from "./chat.js";
 import { button } from "./dom.js";
 import { LabView } from "./lab.js";
@@ -77,7 +77,7 @@ listen((event) => {
   if (!now.up && isRecorded) show("time");
 });
 
-show("lab");
+show(firstView in VIEWS ? firstView : "lab");
 follow({
   begin() { forget(); tell(""); chat.load(); chat.restore(); },
   take,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from cluster.lab.wait import wait_until
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 from tests.live.web.browser import Visit, visit
 from tests.live.web.served import Served
@@ -70,6 +73,43 @@ def test_people_meet_in_a_room(browser: Browser, tmp_path: Path) -> None:
     finally:
         served.interrupt()
         lab.down()
+
+
+def test_the_chat_is_a_client_that_connect_knows(
+    browser: Browser, make_lab: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`connect page` opens the user's browser, where the account is online and can write at once."""
+    opened, program = tmp_path / "opened", tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\nprintf %s "$1" >{opened}.new && mv {opened}.new {opened}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(program))
+    served = Served(make_lab.folder, XMPPLAB, "connect", "page", "romeo")
+    try:
+        assert wait_until(opened.exists, PATIENCE_S)
+        assert opened.read_text() == served.address
+        with visit(browser, served.address) as page:
+            expect(page.pane(ROMEO)).to_be_visible()
+            page.pane(ROMEO).get_by_label("to", exact=True).fill(JULIET)
+            page.say(ROMEO, "What shall I swear by?")
+            expect(page.said(ROMEO)).to_contain_text("What shall I swear by?")
+    finally:
+        assert served.interrupt() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"), [(["nobody@montague.lit"], "nobody"), (["romeo", "--password", "wrong"], "password")]
+)
+def test_connect_says_why_nobody_can_chat(make_lab: Served, arguments: list[str], why: str) -> None:
+    found = subprocess.run(
+        [XMPPLAB, "connect", "page", *arguments],
+        cwd=make_lab.folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert found.returncode == 1, found.stdout
+    assert why in found.stderr
+    assert "Traceback" not in found.stderr
 
 
 MARKUP = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
