@@ -57,7 +57,7 @@ def completed(shell: Shell, folder: Path, line: str) -> list[str]:
         ("xmpplab trace romeo fc", ["fc1"]),
         ("xmpplab chat j", ["juliet@capulet.lit"]),
         ("xmpplab phone ", ["fc1"]),
-        ("xmpplab connect p", ["pidgin", "profanity", "psi-plus"]),
+        ("xmpplab connect p", ["page", "pidgin", "profanity", "psi-plus"]),
         ("xmpplab connect gajim j", ["juliet@capulet.lit"]),
         ("xmpplab network clear ", ["fn1"]),
         ("xmpplab ps --lab ", ["rfc3920"]),
