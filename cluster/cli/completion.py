@@ -97,7 +97,8 @@ def clients(incomplete: str) -> list[str]:
     """Client programs, installed or not."""
     from cluster.lab.api import client_programs
 
-    return [name for name in (*(each.name for each in client_programs()), "page") if name.startswith(incomplete)]
+    names = sorted([*(each.name for each in client_programs()), "page"])
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def files(incomplete: str) -> list[str]:

@@ -10,7 +10,7 @@ import typer
 from cluster.cli.common import LabName
 from cluster.lab.api import BadInput, Lab, LabError, labs_folder, labs_here, running_labs
 
-Keep = Annotated[bool, typer.Option("--keep", help="Keep accounts, messages, certificates and logs.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep accounts, messages, certificates, logs and the journal.")]
 All = Annotated[
     bool,
     typer.Option("--all", envvar="XMPPLAB_DOWN_ALL", help="All your running labs, in any folder."),

@@ -48,7 +48,7 @@ class LabFolder:
         self.logs = self.path / "logs"
         self.timeline = self.path / "timeline.jsonl"
         self.journal = self.path / "journal.jsonl"
-        """The hops of a simulated run; a lab has them in Redis."""
+        """The hops of a simulated run, and of a lab that is down; one that is up has them in Redis."""
         self.redis_data = self.path / "redis"
         self.redis_config = self.path / "redis.conf"
         self.compose_file = self.path / "compose.yml"
@@ -64,6 +64,11 @@ class LabFolder:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def is_simulated(self) -> bool:
+        """It has the recording of a simulated run, which had no certificates."""
+        return self.journal.exists() and not self.ca_file.exists()
 
     @property
     def orchestrator(self) -> Orchestrator | None:
@@ -128,6 +133,7 @@ class LabFolder:
         """Create the missing folders. Raises LabError if another user created one of them."""
         self.check()
         make_folder(self.path)
+        self.journal.unlink(missing_ok=True)  # of a lab that comes up again: its Redis has it
         for folder in (
             self.logs,
             self.redis_data,

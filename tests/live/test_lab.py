@@ -186,9 +186,14 @@ def test_kept_data_are_there_again(lab: RunningLab) -> None:
     lab.up()
     lab.command("user", "add", "rosaline@capulet.lit", "--password", "secret")
     authority = state_of(lab).ca_file.read_bytes()
+    lab.command("trace", "romeo", "juliet")
     lab.command("down", "--keep")
     assert {node["state"] for node in lab.ps()["nodes"]} <= {"stopped"}
+    assert "it was delivered at juliet@capulet.lit" in lab.command("why", "--from", "romeo", "--to", "juliet")
+    assert "is down; bring it up" in lab.command("why", "--follow", "romeo", exit_code=1)
     lab.up()
+    assert not state_of(lab).journal.exists()
+    assert "it was delivered at juliet@capulet.lit" in lab.command("why", "--from", "romeo", "--to", "juliet")
     assert "rosaline@capulet.lit" in lab.command("user", "ls")
     assert state_of(lab).ca_file.read_bytes() == authority
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -100,7 +100,7 @@ class Lab:
     @property
     def option(self) -> str:
         """The value of `--lab` for it: its name, or the path of the folder of a simulated run."""
-        return f"{self.path}/" if self.folder.journal.exists() else self.name
+        return f"{self.path}/" if self.folder.is_simulated else self.name
 
     @property
     def path(self) -> Path:
@@ -131,7 +131,7 @@ class Lab:
 
     def check_up(self) -> None:
         """Raises LabError if it is not running."""
-        if self.folder.journal.exists():
+        if self.folder.is_simulated:
             raise LabError(
                 f"{self.path} has a simulated run that is over; `xmpplab up {self.plan.topology} -d` starts a lab"
             )
@@ -181,7 +181,10 @@ class Lab:
 
     def down(self, *, keep: bool = False) -> bool:
         """Stop everything; remove the folder unless its data are kept. False if nothing was running."""
-        return self.driver.down(keep=keep)
+        from cluster.lab.tracing.keeping import keeping_journal
+
+        with keeping_journal(self.folder) if keep and self.is_up else nullcontext():
+            return self.driver.down(keep=keep)
 
     def scale(self, nodes: Mapping[str, int]) -> Plan:
         """Change the number of nodes of servers, by their names, while the lab runs; returns the new plan."""
@@ -495,6 +498,12 @@ class Lab:
         from cluster.lab.tracing.watching import watch
 
         return watch(self.folder, self.plan, every_stanza=every_stanza, tell=tell)
+
+    def recorded_hops(self) -> Iterator[list[Hop]]:
+        """The hops of a lab that is down, or of a simulated run, oldest first; none where `down` kept no data."""
+        from cluster.lab.tracing.kept import KeptJournal
+
+        return KeptJournal(self.folder.journal).replay()
 
     def why(self, trace_id: str = "", from_: str = "", to: str = "") -> Explanation:
         """What became of a stanza in the journal, and why: that of a trace id, or the newest one that matches."""

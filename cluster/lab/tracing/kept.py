@@ -1,4 +1,4 @@
-"""The journal of a run that is over, in the folder of its lab: a line for some hops."""
+"""The journal of a simulated run, or of a lab that is down, in its folder: a line for some hops."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def encoded(hops: Sequence[Hop]) -> bytes:
 
 
 class KeptJournal:
-    """Reads the hops of such a run."""
+    """Reads the hops of such a journal."""
 
     def __init__(self, path: Path) -> None:
         self._lines = LineReader(path).read()

@@ -19,7 +19,10 @@ const go = {
   all() { map.select(""); lab.all(); },
   trace(id, ends) { show("trace"); trace.open(id ? { id } : ends); },
   accounts(domain) { show("admin"); admin.accountsOf(domain); },
-  past(found, at) { map.show(found, at); },
+  past(found, at) {
+    map.show(found, at);
+    if (isRecorded()) trace.past(at);
+  },
   step(by) { time.step(by); },
   now() { time.now(); map.show(); },
   async talk(who, peer = "") {
@@ -35,6 +38,9 @@ const trace = new TraceView($("trace"), go);
 const chat = new ChatView($("chat"), go);
 const time = new TimeView($("time"), go);
 const admin = new AdminView($("admin"), go);
+
+/** The lab was down before the page was opened. */
+const isRecorded = () => state.get("lab")?.up === false && of("node").next().done;
 
 const tabs = Object.entries(VIEWS).map(([view, name]) => {
   const tab = button(name, () => { if (view === "lab") go.all(); show(view); }, { "data-view": view });
@@ -72,9 +78,8 @@ listen((event) => {
   document.title = `${now.name} · xmpplab`;
   $("state").textContent = now.up ? "up" : "down";
   $("state").className = now.up ? "badge good" : "badge bad";
-  const isRecorded = ![...of("node")].length; // it was down before the page was opened
-  tell(now.up ? "" : `${now.why}. ${isRecorded ? "Time shows what was recorded of it." : "What you see is its last state."}`);
-  if (!now.up && isRecorded) show("time");
+  tell(now.up ? "" : `${now.why}. ${isRecorded() ? "Time and Trace show what was recorded of it." : "What you see is its last state."}`);
+  if (isRecorded()) show("time");
 });
 
 show(firstView in VIEWS ? firstView : "lab");

@@ -52,6 +52,12 @@ function keep([id, node, event, at, kind, from, to, size, detail, reason]) {
   if (traces.size > MAX_TRACES) traces.delete(traces.keys().next().value);
 }
 
+/** Know the stanzas of these hops, and no others. */
+export function replace(rows) {
+  traces.clear();
+  for (const row of rows) keep(row);
+}
+
 /** What became of a stanza, as far as its hops tell: `{word, text, ms}`. */
 export function outcome(trace, now = Date.now()) {
   const hops = trace.hops;

@@ -1,8 +1,9 @@
 // The tab "Trace": stanzas as they pass, and one of them explained.
 
+import { ask } from "./api.js";
 import { Answer } from "./answer.js";
 import { button, field, fill, h } from "./dom.js";
-import { bare, outcome, state, traces } from "./store.js";
+import { bare, outcome, replace, state, traces } from "./store.js";
 import { clock, span } from "./words.js";
 
 const MOST_ROWS = 150;
@@ -26,6 +27,10 @@ export class TraceView {
   /** What was asked for each answer that is shown. */
   #opened = [];
   #isChoosing = false;
+  /** The moment up to which stanzas of a lab that is down are shown, in seconds since the epoch; null: now. */
+  #at = null;
+  /** The moment whose stanzas have been asked for. */
+  #asked = null;
 
   constructor(root, go) {
     this.#root = root;
@@ -46,12 +51,30 @@ export class TraceView {
     if (event.hops || event.state) this.#timer ||= setTimeout(() => this.show(), SHOW_EVERY_MS);
   }
 
+  /** Of a lab that is down: the stanzas up to a moment, in seconds since the epoch. */
+  past(at) {
+    this.#at = at;
+    this.show();
+  }
+
+  async #askPast() {
+    const at = this.#asked = this.#at;
+    try {
+      const { answer } = await ask({ do: "recorded", until: at });
+      if (this.#at !== at) return; // another moment was chosen since
+      replace(answer.hops);
+      this.#missed = answer.missed;
+      this.show();
+    } catch { /* the banner says what is wrong */ }
+  }
+
   /** List the newest stanzas. */
   show() {
     this.#timer = 0;
     if (!this.#root.checkVisibility() || this.table.hidden) return;
+    if (this.#asked !== this.#at) this.#askPast();
     const wanted = this.filter.value.trim().toLowerCase();
-    const now = Date.now();
+    const now = this.#at === null ? Date.now() : this.#at * 1000;
     const found = [];
     for (const trace of [...traces.values()].reverse()) {
       if (this.kind.value !== "all kinds" && trace.kind !== this.kind.value) continue;
@@ -61,8 +84,8 @@ export class TraceView {
       if (this.which.value === "failed or waiting" && !FAILED.has(became.word)) continue;
       if (found.push(traceRow(trace, became, this.#go)) >= MOST_ROWS) break;
     }
-    fill(this.list, found, found.length ? null : h("li", { class: "dim" }, "nothing yet that matches: send a message in the tab Chat, or with `xmpplab send`"));
-    const { why } = state.get("following") ?? {};
+    fill(this.list, found, found.length ? null : h("li", { class: "dim" }, this.#at === null ? "nothing yet that matches: send a message in the tab Chat, or with `xmpplab send`" : "nothing that matches was recorded up to this moment: go to a later one in the tab Time"));
+    const why = this.#at === null ? state.get("following")?.why : `up to ${clock(this.#at * 1000)}`;
     this.note.textContent = [this.#isChoosing ? "choose the one to show beside" : "", why, this.#missed ? `${this.#missed} hops were too many to show` : ""].filter(Boolean).join("; ");
   }
 

@@ -15,7 +15,7 @@ __all__ = ["Ask", "command_of", "read"]
 AnyAsk = (
     nodes.Look | nodes.Act | nodes.Scale | nodes.Log
     | links.FaultSet | links.FaultClear | links.NetworkLs | links.NetworkSet | links.NetworkClear
-    | stanzas.Why | time.Past | time.Moment
+    | stanzas.Why | stanzas.Recorded | time.Past | time.Moment
     | accounts.People | accounts.UserAdd | accounts.UserPasswd | accounts.UserDel
     | accounts.Sessions | accounts.SessionEnd | accounts.Roster | accounts.RosterAdd | accounts.RosterRemove
     | accounts.Search | lab.Whole | lab.Rooms | lab.Certificates | lab.Settings

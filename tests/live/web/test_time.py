@@ -73,6 +73,7 @@ def test_the_map_as_it_was_before_the_page_was_opened(browser: Browser, tmp_path
     served = None
     try:
         disturb(lab)
+        lab.command("trace", "romeo", "juliet")
         served = Served(tmp_path, XMPPLAB, "web")
         with visit(browser, served.address) as page:
             node, link = page.page.get_by_label(S2), page.page.get_by_label(LINK)
@@ -89,9 +90,17 @@ def test_the_map_as_it_was_before_the_page_was_opened(browser: Browser, tmp_path
         lab.command("down", "--keep")
         served = Served(tmp_path, XMPPLAB, "web", "--replay", str(lab.folder / ".xmpplab" / lab.name))
         with visit(browser, served.address) as page:
-            expect(page.page.get_by_role("alert")).to_contain_text("Time shows what was recorded of it")
+            expect(page.page.get_by_role("alert")).to_contain_text("Time and Trace show what was recorded of it")
             expect(page.page.locator(".then")).to_contain_text("as it was at")  # its last second
             go_back(page)
+            page.tab("Trace")
+            expect(page.page.locator("#trace")).to_contain_text("nothing that matches was recorded up to this moment")
+            page.tab("Time")
+            page.page.get_by_label("Moment").focus()
+            page.page.keyboard.press("End")
+            page.tab("Trace")
+            page.page.locator("#trace .trace", has_text=JULIET).first.click()
+            expect(page.page.locator("#trace .verdict")).to_contain_text(f"It was delivered at {JULIET}")
     finally:
         if served is not None:
             served.interrupt()
