@@ -10,6 +10,8 @@ from contextlib import ExitStack, suppress
 from random import SystemRandom
 from secrets import token_hex
 
+from typing_extensions import override
+
 from cluster.client.managed import BROKEN, ManagedClient
 from cluster.lab.api import Lab
 from cluster.lab.clients.correspondents import Correspondent
@@ -28,7 +30,7 @@ from cluster.lab.verify.progress import Observer
 from cluster.lab.verify.report import MemoryReport
 from cluster.lab.verify.run import Outcome, Run
 from cluster.lab.verify.scenario import Scenario
-from cluster.lab.verify.stage import How, Part, Script
+from cluster.lab.verify.stage import How, Part, Script, Stage
 from cluster.lab.verify.timetable import planned
 from cluster.lab.verify.traffic import Session
 from cluster.lab.wait import pause
@@ -54,8 +56,8 @@ def running(lab: Lab, scenario: Scenario, stack: ExitStack) -> Run:
     return Run(LiveStage(lab, stack), scenario, seed, planned(scenario.steps, seed))
 
 
-class LiveStage:
-    """A lab that is up. See `Stage`."""
+class LiveStage(Stage):
+    """A lab that is up."""
 
     def __init__(self, lab: Lab, stack: ExitStack) -> None:
         """`stack` closes the clients, and removes the accounts. Raises LabError."""
@@ -68,26 +70,26 @@ class LiveStage:
         with journal(lab.folder, lab.plan) as reader:
             self._begin_position = self._position = reader.newest()
 
+    @override
     def seconds(self) -> float:
-        """See `Stage`."""
         return time.monotonic()
 
+    @override
     def utc_s(self) -> float:
-        """See `Stage`."""
         return time.time()
 
+    @override
     def token(self) -> str:
-        """See `Stage`."""
         return token_hex(4)
 
+    @override
     def wait(self, seconds: float) -> None:
-        """See `Stage`."""
         pause(seconds)
 
     # --- clients
 
+    @override
     def client(self, jid: Jid, password: str, greeting: Sequence[Stanza]) -> ManagedClient:
-        """See `Stage`."""
         connect = connector(self._lab.folder, self.plan, jid, password)
         try:
             client = ManagedClient(connect, greeting, time.monotonic)
@@ -96,8 +98,8 @@ class LiveStage:
         self._stack.callback(client.close)
         return client
 
+    @override
     def account(self, domain: str) -> tuple[Jid, str]:
-        """See `Stage`."""
         server = our_server(self.plan, domain)
         localpart, secret = f"verify-{token_hex(4)}", token_hex(16)
         ask(self._lab.folder, self.plan, server, UserAdd(localpart, secret))
@@ -109,34 +111,34 @@ class LiveStage:
         self._stack.callback(remove)
         return Jid(localpart, domain), secret
 
+    @override
     def box(self, box: Correspondent) -> BoxClient:
-        """See `Stage`."""
         return BoxClient(box, box.person(self._lab.folder, self.plan))
 
     # --- what goes on
 
+    @override
     def session(self, session: Session) -> Part:
-        """See `Stage`."""
         self._sessions.append(SessionThread(session))
         return self._sessions[-1]
 
+    @override
     def box_part(self, role: BoxRole) -> Part:
-        """See `Stage`."""
         return BoxThread(role)
 
+    @override
     def script(self, name: str, script: Script) -> Part:
-        """See `Stage`."""
         return ScriptThread(name, script)
 
+    @override
     def lookouts(self, faults: FaultLog, now_s: Callable[[], float]) -> Sequence[Part]:
-        """See `Stage`."""
         self._lookout, self._memory = Lookout(self._lab, faults, now_s), MemoryWatch(self._lab, now_s)
         return self._lookout, self._memory
 
     # --- what is done to the lab
 
+    @override
     def act(self, node: str, how: How, for_s: float) -> Script:
-        """See `Stage`."""
         if how == "pause":
             self._lab.act(node, "pause")
             yield for_s
@@ -144,26 +146,26 @@ class LiveStage:
         else:
             self._lab.act(node, how, for_s)
 
+    @override
     def is_running(self, node: str) -> bool:
-        """See `Stage`."""
         return all(each.state == "running" for each in self._lab.nodes() if each.name == node)
 
+    @override
     def set_faults(self, from_: str, to: str, faults: Mapping[str, str]) -> None:
-        """See `Stage`."""
         self._lab.faults.set(from_, to, faults)
 
     # --- what is seen
 
+    @override
     def check(self) -> None:
-        """See `Stage`."""
         for thread in self._sessions:
             if thread.error:
                 raise LabError(f"a client of the checker failed ({thread.name}):\n{thread.error}")
         if self._lookout is not None and self._lookout.is_gone:
             raise LabError(f"lab {self.plan.name} was taken down while it was checked")
 
+    @override
     def new_hops(self) -> Sequence[Hop]:
-        """See `Stage`."""
         found: list[Hop] = []
         if not self._is_redis_down:
             with suppress(LabError), journal(self._lab.folder, self.plan) as reader:  # the next call reads it
@@ -172,15 +174,15 @@ class LiveStage:
                     found += hops
         return found
 
+    @override
     def routes(self, ids: set[str]) -> Sequence[Hop]:
-        """See `Stage`."""
         if not self._is_redis_down:
             with suppress(LabError), journal(self._lab.folder, self.plan) as reader:  # Redis may have died just now
                 return reader.read(ids, self._begin_position)
         return ()
 
+    @override
     def memory(self) -> list[MemoryReport]:
-        """See `Stage`."""
         return [] if self._memory is None else memory.reports(self._memory.samples)
 
     @property
