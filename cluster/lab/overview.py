@@ -11,7 +11,7 @@ import psutil
 
 from cluster.base.request import Status
 from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview, ServiceView, Usage
-from cluster.lab.control.ask import ask, ask_all
+from cluster.lab.control.ask import REDIS_PATIENCE_S, ask_all
 from cluster.lab.errors import LabError
 from cluster.lab.faults import links_with_faults
 from cluster.lab.folder import ADMIN, LabFolder
@@ -20,7 +20,7 @@ from cluster.lab.state import NodeState
 from cluster.lab.targets import metrics_at
 from cluster.lab.wait import pause
 from cluster.redisio.keys import Keys
-from cluster.topology.plan import GatewayNode, Plan, XmpplabServer
+from cluster.topology.plan import GatewayNode, LabNode, Plan, XmpplabServer
 
 CPU_LOOK_S = 0.1
 """The time over which CPU usage is measured, at least."""
@@ -29,34 +29,38 @@ PATIENCE_S = 1.0
 PATIENCE_PER_NODE_S = 0.005
 """A server that does not count its sessions within this is shown without them; many share the cores."""
 
+Statuses = dict[str, dict[str, Any]]
+"""What nodes say of themselves, by their names."""
+
 
 def overview(folder: LabFolder, nodes: Sequence[NodeState]) -> Overview:
     """The current state of the lab with these nodes. Raises LabError if it does not exist."""
     plan = folder.plan()
     meters = {node.name: _Meter(pid) for pid, node in first_of_each(nodes).items()}
-    statuses = _statuses(folder, plan, nodes)
+    is_answered = all(node.state == "running" for node in nodes if node.kind == "redis")
+    statuses = _statuses(folder, plan, nodes) if is_answered else {}
     if meters:
         pause(CPU_LOOK_S)
-    views = [_view(folder, plan, node, statuses.get(node.name, {}), meters.get(node.name)) for node in nodes]
+    views = [_view(folder, plan, node, statuses, meters.get(node.name)) for node in nodes]
     components = [each for node in nodes for each in _components(plan, node, statuses.get(node.name, {}))]
     services = [ServiceView(each.domain, node.name, each.kind) for node in plan.servers for each in node.services]
     about = plan.name, plan.topology, plan.state_dir, str(folder.ca_file)
-    return Overview(*about, views, components, services, links(folder, plan))
+    return Overview(*about, views, components, services, links(folder, plan) if is_answered else [])
 
 
 def look(folder: LabFolder, node: NodeState) -> NodeView:
     """The current state of one node."""
     plan = folder.plan()
     meter = _Meter(node.pid) if node.pid is not None else None
-    status = _statuses(folder, plan, [node])
+    statuses = _statuses(folder, plan, [node])
     if meter is not None:
         pause(CPU_LOOK_S)
-    return _view(folder, plan, node, status.get(node.name, {}), meter)
+    return _view(folder, plan, node, statuses, meter)
 
 
 def links(folder: LabFolder, plan: Plan) -> list[LinkView]:
     """The links that were ever used or have faults; empty if Redis does not answer, as in a lab that is down."""
-    with suppress(LabError), connected(folder.secrets()[ADMIN]) as redis:
+    with suppress(LabError), connected(folder.secrets()[ADMIN], REDIS_PATIENCE_S) as redis:
         return links_over(redis, plan)
     return []
 
@@ -92,15 +96,13 @@ def links_over(redis: Any, plan: Plan) -> list[LinkView]:
 
 def troubles(folder: LabFolder, plan: Plan) -> list[str]:
     """The problems of a running lab."""
-    return [f"{each.name}: {said}" for each in plan.gateways if (said := _trouble(folder, plan, each))]
+    statuses = _told(folder, plan, plan.gateways)
+    return [f"{each.name}: {said}" for each in plan.gateways if (said := _trouble(plan, each, statuses))]
 
 
-def _trouble(folder: LabFolder, plan: Plan, gateway: GatewayNode) -> str:
+def _trouble(plan: Plan, gateway: GatewayNode, statuses: Statuses) -> str:
     """The problem that a gateway reports."""
-    status: dict[str, Any] = {}
-    with suppress(LabError):  # it died or hangs; the next look shows it
-        status = ask(folder, plan, gateway, Status(), PATIENCE_S)
-    return gateway.trouble(status, plan.network(gateway.network))
+    return gateway.trouble(statuses.get(gateway.name, {}), plan.network(gateway.network))
 
 
 class _Meter:
@@ -144,12 +146,17 @@ def first_of_each(nodes: Sequence[NodeState]) -> dict[int, NodeState]:
     return found
 
 
-def _statuses(folder: LabFolder, plan: Plan, nodes: Sequence[NodeState]) -> dict[str, dict[str, Any]]:
-    """The status of each running server; one that died or hangs has none, and the next look shows it."""
+def _statuses(folder: LabFolder, plan: Plan, nodes: Sequence[NodeState]) -> Statuses:
+    """Of those that run."""
     running = {node.name for node in nodes if node.state == "running"}
-    asked = [server for server in plan.ours if server.name in running]
+    asked: list[LabNode] = [*plan.ours, *plan.gateways]
+    return _told(folder, plan, [node for node in asked if node.name in running])
+
+
+def _told(folder: LabFolder, plan: Plan, nodes: Sequence[LabNode]) -> Statuses:
+    """What these say; one that died or hangs says nothing, and the next look shows it."""
     with suppress(LabError):
-        return ask_all(folder, plan, asked, Status(), PATIENCE_S + PATIENCE_PER_NODE_S * len(asked))
+        return ask_all(folder, plan, nodes, Status(), PATIENCE_S + PATIENCE_PER_NODE_S * len(nodes))
     return {}
 
 
@@ -162,7 +169,7 @@ def _components(plan: Plan, node: NodeState, status: dict[str, Any]) -> list[Com
     return [ComponentView(each.domain, node.name, at, connected.get(each.domain)) for each in server.components]
 
 
-def _view(folder: LabFolder, plan: Plan, node: NodeState, status: dict[str, Any], meter: _Meter | None) -> NodeView:
+def _view(folder: LabFolder, plan: Plan, node: NodeState, statuses: Statuses, meter: _Meter | None) -> NodeView:
     server = plan.server(node.name)
     gateway = next((each for each in plan.gateways if each.name == node.name), None)
     process = (server.shares if isinstance(server, XmpplabServer) else "") or node.name
@@ -179,10 +186,10 @@ def _view(folder: LabFolder, plan: Plan, node: NodeState, status: dict[str, Any]
         metrics=metrics_at(folder, process) if node.pid is not None else None,
         pid=node.pid,
         restarts=node.restarts,
-        sessions=status.get("sessions"),
+        sessions=statuses.get(node.name, {}).get("sessions"),
         cpu_percent=cpu_percent,
         memory_bytes=memory_bytes,
         started_utc=node.started_utc,
         last_exit=node.last_exit,
-        trouble=_trouble(folder, plan, gateway) if gateway and node.state == "running" else "",
+        trouble=_trouble(plan, gateway, statuses) if gateway and node.state == "running" else "",
     )

@@ -26,8 +26,10 @@ _REMEDIES = {
 """By the message of a Redis that refuses; redis-py removes the first word of some messages."""
 
 SOCKET_TIMEOUT_S = 30.0
-"""Longer than any wait in Redis (ask.py)."""
+"""Longer than any wait in Redis (ask.py). Who has waited for so long does not wait again."""
 CONNECT_TIMEOUT_S = 5.0
+RETRIES = 10
+"""Of a connection that is refused or ends, as while Redis starts: within 3 s."""
 
 
 @contextmanager
@@ -57,15 +59,17 @@ def connected(url: str, timeout_s: float | None = None) -> Iterator[redis.Redis]
 def _client(url: str, timeout_s: float | None) -> redis.Redis:
     """A client of the cluster, or of the first address that is a master. Raises ValueError or what redis-py raises."""
     import redis
-    from redis.backoff import NoBackoff
+    from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
     from redis.cluster import ClusterNode
     from redis.retry import Retry
 
     RedisUrl.parse(url)  # its message names the forms
     first, *others = each_of(url.replace(CLUSTER, ""))
     timeouts: Any = {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}
+    retry = Retry(ExponentialWithJitterBackoff(), RETRIES, (redis.ConnectionError,))
     if timeout_s is not None:
-        timeouts = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
+        timeouts, retry = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}, Retry(NoBackoff(), 0)
+    timeouts["retry"] = retry
     if urlsplit(url).scheme.endswith(CLUSTER):
         node: Any = ClusterNode  # redis-py has no types here
         seeds = [node(str(parts.hostname), parts.port or 6379) for parts in map(urlsplit, others)]

@@ -20,6 +20,8 @@ from cluster.topology.plan import LabNode, Plan
 
 ANSWER_TIMEOUT_S = 10.0
 """A password takes a server some tenths of a second; a restart takes a few seconds."""
+REDIS_PATIENCE_S = 5.0
+"""Redis has so much longer where all are asked; a glance at a lab does not wait for one that hangs."""
 SHORTEST_WAIT_S = 0.01
 """0 would mean forever to Redis."""
 
@@ -29,7 +31,8 @@ def ask(
 ) -> Answer_co:
     """Send a request; returns the node's answer. Raises LabError with the node's own words, or if it does not answer in
     time."""
-    replies, taken = _asked(folder, plan, [node], request, timeout_s)
+    with connected(folder.secrets()[ADMIN]) as redis:
+        replies, taken = _asked(redis, plan, [node], request, timeout_s)
     if node.channel not in replies:
         raise LabError(
             f"{node.name} ({node.speaks_for}) did not answer within {timeout_s:g} s"
@@ -43,8 +46,9 @@ def ask_all(
     folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], request: Request[Answer_co], timeout_s: float
 ) -> dict[str, Answer_co]:
     """Send the same request to all; returns the answers that came in time, by the names of the nodes. One that refuses
-    gives none. Raises LabError if Redis is away."""
-    replies, _ = _asked(folder, plan, nodes, request, timeout_s)
+    gives none. Raises LabError if Redis is away or hangs."""
+    with connected(folder.secrets()[ADMIN], timeout_s + REDIS_PATIENCE_S) as redis:
+        replies, _ = _asked(redis, plan, nodes, request, timeout_s)
     answers: dict[str, Answer_co] = {}
     for node in nodes:
         if node.channel in replies:
@@ -59,7 +63,8 @@ def tell_all(
     folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], request: Request[None], timeout_s: float
 ) -> list[LabNode]:
     """Send the same request to all; returns those that did not answer in time, whatever the others said."""
-    replies, _ = _asked(folder, plan, nodes, request, timeout_s)
+    with connected(folder.secrets()[ADMIN]) as redis:
+        replies, _ = _asked(redis, plan, nodes, request, timeout_s)
     return [node for node in nodes if node.channel not in replies]
 
 
@@ -77,35 +82,34 @@ def _opened(node: LabNode, request: Request[Answer_co], raw: bytes | str) -> Ans
 
 
 def _asked(
-    folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], request: Request[Any], timeout_s: float
+    redis: Any, plan: Plan, nodes: Sequence[LabNode], request: Request[Any], timeout_s: float
 ) -> tuple[dict[str, bytes | str], bool]:
     """The replies that came in time, by the nodes' channels; and whether a node without a reply took the request."""
     keys = Keys.of_lab(plan.name)
     id = secrets.token_hex(8)
     raw = encoded(id, request)
     replies: dict[str, bytes | str] = {}
-    with connected(folder.secrets()[ADMIN]) as redis:
-        pushing = redis.pipeline(transaction=False)
-        for node in nodes:
-            pushing.rpush(keys.control(node.channel), raw)
-        pushing.execute()
-        for node in nodes:
-            publish(redis, keys.control(node.channel), "")
-        deadline_s = time.monotonic() + timeout_s
-        for node in nodes:
-            left_s = deadline_s - time.monotonic()
-            if left_s < SHORTEST_WAIT_S:
-                break
-            found = redis.blpop([keys.control_reply(node.channel, id)], left_s)
-            if found is not None:
-                replies[node.channel] = found[1]
-        late = [node for node in nodes if node.channel not in replies]
-        replies |= _left(redis, keys, late, id)
-        forgetting = redis.pipeline(transaction=False)
-        for node in late:
-            if node.channel not in replies:  # otherwise it would be executed when nobody expects it any more
-                forgetting.lrem(keys.control(node.channel), 1, raw.decode())
-        taken = not all(forgetting.execute())
+    pushing = redis.pipeline(transaction=False)
+    for node in nodes:
+        pushing.rpush(keys.control(node.channel), raw)
+    pushing.execute()
+    for node in nodes:
+        publish(redis, keys.control(node.channel), "")
+    deadline_s = time.monotonic() + timeout_s
+    for node in nodes:
+        left_s = deadline_s - time.monotonic()
+        if left_s < SHORTEST_WAIT_S:
+            break
+        found = redis.blpop([keys.control_reply(node.channel, id)], left_s)
+        if found is not None:
+            replies[node.channel] = found[1]
+    late = [node for node in nodes if node.channel not in replies]
+    replies |= _left(redis, keys, late, id)
+    forgetting = redis.pipeline(transaction=False)
+    for node in late:
+        if node.channel not in replies:  # otherwise it would be executed when nobody expects it any more
+            forgetting.lrem(keys.control(node.channel), 1, raw.decode())
+    taken = not all(forgetting.execute())
     return replies, taken
 
 
