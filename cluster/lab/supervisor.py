@@ -36,7 +36,7 @@ from cluster.lab.processes.probe import Reactor
 from cluster.lab.processes.python import PYTHON
 from cluster.lab.processes.residence import Residence
 from cluster.lab.processes.signals import APPLY
-from cluster.lab.processes.spawning import Spawner
+from cluster.lab.processes.spawning import Spawner, forked
 from cluster.lab.provision.redis import command
 from cluster.lab.provision.removal import remove
 from cluster.lab.runtime.clock import make_steady
@@ -204,6 +204,7 @@ def supervise(
     """Run the parts below this process until SIGTERM or SIGINT, or until the owner ends; read the plan again at APPLY.
     Those that run `modules` are forked.
     """
+    server = forked(modules)
     from twisted.internet import reactor  # noqa: TID251  # an entry point
 
     _begin_logging()
@@ -211,7 +212,7 @@ def supervise(
     react: Reactor = reactor
     make_steady(react)
     sockets = folder.redis_socket.parent
-    spawner = Spawner(react, modules)
+    spawner = Spawner(react, modules, server)
     supervisor = Supervisor(folder, find_parts(), react, lambda: datetime.now(UTC), lambda: prepare(react), spawner)
 
     one_by_one = DeferredLock()

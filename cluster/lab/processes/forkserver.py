@@ -1,9 +1,11 @@
 """A process that has imported the code of nodes, and forks them: `python -m cluster.lab.processes.forkserver MODULE…`.
 
 Python needs about half a second of a core to import a node; a fork needs milliseconds, and shares the memory of what
-was imported. Requests come over standard input, a socket to the supervisor: the arguments of a node, with the file
-descriptors for its standard input, output and error. The answer is its process id, or the errno of a failed fork as
-a negative number. It ends with that socket. Linux only: the supervisor must become the parent of the nodes (prctl(2),
+was imported. The first one of a lab is itself a fork, of the supervisor, which has imported half of that.
+
+Requests come over standard input, a socket to the supervisor: the arguments of a node, with the file descriptors for
+its standard input, output and error. The answer is its process id, or the errno of a failed fork as a negative number.
+It ends with that socket. Linux only: the supervisor must become the parent of the nodes (prctl(2),
 PR_SET_CHILD_SUBREAPER), so that it hears how they end.
 """
 
@@ -14,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
 from setproctitle import setproctitle
@@ -73,11 +76,11 @@ def _fork(told: int) -> int:
         return failed
 
 
-def main() -> None:
-    """Import the modules that the arguments name, and serve. A node runs the `main` of its module."""
+def run(modules: Sequence[str]) -> None:
+    """Import the modules and serve, in a process that has no reactor. A node runs the `main` of its module."""
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # the lock of the lab ends with its supervisor
     end_with_parent(signal.SIGKILL)  # it reads no end of the socket while a signal holds it
-    for module in sys.argv[1:]:
+    for module in modules:
         import_module(module)
     gc.collect()
     gc.freeze()  # a collection in a node would write to, and so copy, the pages of all these objects
@@ -89,4 +92,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(sys.argv[1:])

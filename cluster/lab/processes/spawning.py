@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from setproctitle import setproctitle
 from twisted.internet.process import Process, reapProcessHandlers
 from twisted.internet.protocol import ProcessProtocol
 from typing_extensions import override
@@ -27,19 +28,45 @@ _PR_SET_CHILD_SUBREAPER = 36
 """prctl(2): processes whose parent has ended become children of this one."""
 FORK_TIMEOUT_S = 10.0
 """The first fork waits until the code is imported, half a second on an idle machine."""
+Server = tuple[socket.socket, int]
+"""A fork server: where its requests go, and the id of its process."""
+
+
+def forked(modules: Sequence[str]) -> Server | None:
+    """A fork server for the modules, a fork of this process; only before this process has a reactor. None where a
+    `Spawner` needs none, or has to try again."""
+    if not (modules and _adopts()):
+        return None
+    server, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        pid = os.fork()
+    except OSError:
+        pid = -1
+    if pid:
+        other.close()
+        if pid > 0:
+            return server, pid
+        server.close()
+        return None
+    os.dup2(other.detach(), 0)
+    server.detach()
+    setproctitle(" ".join((*PYTHON, forkserver.__name__, *modules)))
+    forkserver.run(modules)
+    sys.exit()  # a node, at its end
 
 
 class Spawner:
     """Starts processes; those of `modules` (`PYTHON MODULE …`) as forks of a fork server where the system can."""
 
-    def __init__(self, reactor: Reactor, modules: Sequence[str] = ()) -> None:
+    def __init__(self, reactor: Reactor, modules: Sequence[str] = (), server: Server | None = None) -> None:
+        """`server`: what `forked` returned."""
         self._reactor = reactor
         self._modules = modules if modules and _adopts() else ()
         self._server: socket.socket | None = None
         self._pid = 0
-        if self._modules:
-            with suppress(OSError):  # the first fork tries again, and tells it
-                self._start()
+        if server is not None:
+            self._server, self._pid = server
+            self._server.settimeout(FORK_TIMEOUT_S)
 
     def spawn(self, protocol: ProcessProtocol, argv: Sequence[str]) -> Any:
         """Start a program; see `Spawn`."""

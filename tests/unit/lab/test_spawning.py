@@ -11,22 +11,24 @@ ROOT = Path(__file__).parents[3]
 
 BEGIN = """
 import os, psutil, resource, signal, subprocess, sys
-from twisted.internet import reactor
 from twisted.internet.protocol import ProcessProtocol
 from cluster.lab.processes import forkserver
 from cluster.lab.processes.python import PYTHON
-from cluster.lab.processes.spawning import Spawner
+from cluster.lab.processes.spawning import Spawner, forked
 from cluster.lab.wait import wait_until
 
 NODE = "tests.unit.lab.draws"
-spawner = Spawner(reactor, (NODE,))
+server = forked((NODE,))
+from twisted.internet import reactor
+
+spawner = Spawner(reactor, (NODE,), server)
 me = psutil.Process()
 
 def spawn():
     return spawner.spawn(ProcessProtocol(), [*PYTHON, NODE]).pid
 
 def kill_server():
-    [server] = [each for each in me.children() if forkserver.__name__ in each.cmdline()]
+    [server] = [each for each in me.children() if forkserver.__name__ in " ".join(each.cmdline())]
     server.kill()
     assert wait_until(lambda: server.status() == psutil.STATUS_ZOMBIE, 60)
 """

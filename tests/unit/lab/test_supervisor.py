@@ -227,6 +227,6 @@ def test_a_fork_server_that_hangs_ends_with_its_supervisor(forking: Lab, number:
 def fork_server(lab: Lab) -> psutil.Process:
     assert lab.process is not None
     [found] = [
-        each for each in psutil.Process(lab.process.pid).children() if forkserver.__name__ in each.cmdline()
+        each for each in psutil.Process(lab.process.pid).children() if forkserver.__name__ in " ".join(each.cmdline())
     ]  # fmt: skip
     return found
