@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Literal
@@ -32,7 +33,7 @@ from cluster.lab.logs import LogFile
 from cluster.lab.processes.child import Child, Part, PartNode
 from cluster.lab.processes.dns import NameServer
 from cluster.lab.processes.owner import Owner
-from cluster.lab.processes.probe import Reactor
+from cluster.lab.processes.probe import Reactor, always, looked_up
 from cluster.lab.processes.python import PYTHON
 from cluster.lab.processes.residence import Residence
 from cluster.lab.processes.signals import APPLY
@@ -169,12 +170,12 @@ def parts(folder: LabFolder, plan: Plan) -> list[Part]:
     found: list[Part] = []
     if not plan.redis_url:
         url = folder.secrets()[ADMIN]
-        node = PartNode("redis", "redis", redis_question(folder.redis_socket, url))
+        node = PartNode("redis", "redis", always(redis_question(folder.redis_socket, url)))
         found.append(Part(command(folder), (node,), OVERCOMMIT))
     processes: dict[str, list[PartNode]] = {}
     for place, server in enumerate(plan.started, 1):
         is_ours = isinstance(server, XmpplabServer)
-        node = PartNode(server.name, "server" if is_ours else server.kind, server_question(server), place)
+        node = PartNode(server.name, "server" if is_ours else server.kind, always(server_question(server)), place)
         processes.setdefault((isinstance(server, XmpplabServer) and server.shares) or server.name, []).append(node)
     for name, nodes in processes.items():
         module = SERVER if nodes[0].kind == "server" else "cluster.lab.processes.peer"
@@ -190,8 +191,8 @@ def _is_redis(part: Part) -> bool:
 def _lower(folder: LabFolder, plan: Plan, node: GatewayNode | NetworkNode, place: int) -> Part:
     """A gateway or network. It is asked through the lab's Redis: not all of them listen."""
     argv = (*PYTHON, FOREIGN, str(folder.path), node.name)
-    question = status_question(folder.secrets()[ADMIN], plan, node.speaks_for)
-    return Part(argv, (PartNode(node.name, node.kind, question, place),))
+    question = partial(status_question, folder.secrets()[ADMIN], plan, node.speaks_for)
+    return Part(argv, (PartNode(node.name, node.kind, looked_up(question), place),))
 
 
 def supervise(

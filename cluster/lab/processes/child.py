@@ -16,10 +16,9 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from cluster.base.backoff import Backoff
-from cluster.lab.control.readiness import ReadinessProbe
 from cluster.lab.errors import of_system
 from cluster.lab.logs import LogFile, LogLine, read_output, utc_text
-from cluster.lab.processes.probe import Reactor, answered
+from cluster.lab.processes.probe import Question, Reactor, answered
 from cluster.lab.processes.signals import STOP_TIMEOUT_PER_NODE_S
 from cluster.lab.processes.spawning import Spawn
 from cluster.lab.state import NodeKind, NodeState
@@ -45,7 +44,7 @@ class PartNode(NamedTuple):
 
     name: str
     kind: NodeKind
-    question: ReadinessProbe
+    question: Question
     place: int = 0
     """In the list of all nodes."""
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from cluster.lab.control.readiness import ReadinessProbe
+from cluster.lab.errors import LabError
 from cluster.redisio.connection import client_tls
 
 Reactor = Any
@@ -27,11 +30,28 @@ ANSWER_TIMEOUT_S = 5.0
 """A part that takes a connection and is silent for longer is asked again on a new one."""
 
 
-async def answered(question: ReadinessProbe, reactor: Reactor) -> None:
+Question = Callable[[Reactor], Deferred[ReadinessProbe]]
+"""Finds what to ask, and where. Its Deferred may fail with LabError."""
+
+
+def always(probe: ReadinessProbe) -> Question:
+    """The same question, at the same address, each time."""
+    return lambda reactor: succeed(probe)
+
+
+def looked_up(find: Callable[[], ReadinessProbe]) -> Question:
+    """What `find` returns, which blocks and may raise LabError: who is asked through Redis may be at a new master."""
+    return lambda reactor: deferToThreadPool(reactor, reactor.getThreadPool(), find)
+
+
+async def answered(question: Question, reactor: Reactor) -> None:
     """Ask until the part answers; cancel the Deferred of this coroutine to stop asking."""
     for asked in count():
-        if await _ask(question, reactor):
-            return
+        try:
+            if await _ask(await question(reactor), reactor):
+                return
+        except LabError:
+            pass  # no Redis yet
         await deferLater(reactor, EVERY_S * (1 + asked / 10))
 
 

@@ -13,6 +13,7 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.processes import child, spawning
 from cluster.lab.processes.child import Part, PartNode
 from cluster.lab.processes.owner import Owner
+from cluster.lab.processes.probe import always
 from cluster.lab.processes.python import PYTHON
 from cluster.lab.supervisor import supervise
 from tests.harness import PATIENCE_S
@@ -32,7 +33,7 @@ def part(text: str) -> Part:
     names, kind, behaviour = text.split(":")
     sockets = {name: folder.path / f"{name}.sock" for name in names.split(",")}
     nodes = [
-        PartNode(name, "redis" if kind == "redis" else "server", ReadinessProbe(socket, b"there?", b"here"))
+        PartNode(name, "redis" if kind == "redis" else "server", always(ReadinessProbe(socket, b"there?", b"here")))
         for name, socket in sockets.items()
     ]
     return Part((*PYTHON, FAKE_PART, ",".join(map(str, sockets.values())), behaviour), tuple(nodes))

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.lab.control.readiness import redis_question
 from cluster.lab.processes import probe
-from cluster.lab.processes.probe import answered
+from cluster.lab.processes.probe import always, answered
 from tests.harness import PATIENCE_S, ReactorThread
 
 
@@ -34,7 +34,7 @@ def test_a_redis_that_is_loading_is_asked_again_though_it_keeps_the_connection(
         listener.settimeout(PATIENCE_S)
         thread = threading.Thread(target=serve)
         thread.start()
-        question = redis_question(path, f"unix://admin:secret@{path}")
+        question = always(redis_question(path, f"unix://admin:secret@{path}"))
         reactor_thread.run(lambda: answered(question, reactor_thread.reactor))
         thread.join()
     for connection in connections:
