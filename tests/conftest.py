@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from cluster.redisio.keys import Keys
 from tests.harness import ReactorThread, Valkey, start_valkey
 from tests.valkey_cluster import ValkeyCluster
+from tests.valkey_sentinel import ValkeySentinel
 
 # a busy machine is no bug: only what an example does is judged, never how long it takes
 settings.register_profile("xmpplab", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -55,6 +56,14 @@ def own_cluster() -> Iterator[ValkeyCluster]:
     cluster = ValkeyCluster()
     yield cluster
     cluster.close()
+
+
+@pytest.fixture
+def own_sentinel() -> Iterator[ValkeySentinel]:
+    """A real master with a replica, which the test may kill, and three Sentinels; all with passwords."""
+    watched = ValkeySentinel("of-redis", "of-sentinels")
+    yield watched
+    watched.close()
 
 
 _labs = itertools.count()

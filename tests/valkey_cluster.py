@@ -103,7 +103,9 @@ class ValkeyCluster:
 
     def url_of(self, user: str, password: str) -> str:
         """The addresses of its first nodes, for this user."""
-        return ",".join(f"redis+cluster://{user}:{password}@127.0.0.1:{node.port}" for node in self.nodes[:MASTERS])
+        return f"redis+cluster://{user}:{password}@" + ",".join(
+            f"127.0.0.1:{node.port}" for node in self.nodes[:MASTERS]
+        )
 
     def make_user(self, user: str, rules: list[str]) -> None:
         """A user of the cluster, with these rights."""

@@ -35,7 +35,7 @@ def up(
     redis: Annotated[
         str,
         typer.Option(
-            metavar="URL[,URL]", help="Use this Redis instead of an embedded one; redis+cluster:// for a cluster."
+            metavar="URL", help="Use this Redis, Redis Cluster or Sentinels instead of an embedded one (docs/scale.md)."
         ),
     ] = "",
     processes: Annotated[

@@ -15,7 +15,7 @@ from cluster.redisio.connection import UNREACHABLE
 from cluster.redisio.layout import Address
 from cluster.redisio.masters import Admit, Masters
 from cluster.redisio.protocol import Command, Listener, RedisProtocol, Reply
-from cluster.redisio.silence import CLUSTER_COMMANDS, COMMANDS, SUBSCRIPTIONS
+from cluster.redisio.silence import COMMANDS, FAILOVER_COMMANDS, SUBSCRIPTIONS
 from cluster.redisio.url import RedisUrl
 
 MANY_UNANSWERED = 10_000
@@ -63,7 +63,7 @@ class RedisClient:
         self._url = url
         self.keeps_order = not url.is_cluster
         """What is written later takes effect later, whatever its keys; in a cluster only if the keys share a tag."""
-        patience = CLUSTER_COMMANDS if url.is_cluster else COMMANDS
+        patience = FAILOVER_COMMANDS if url.fails_over else COMMANDS
         self._commands = Masters(
             reactor,
             url,

@@ -23,6 +23,9 @@ from cluster.redisio.url import RedisUrl
 UNREACHABLE = (ReplyError, ProtocolError, ConnectError, ConnectionClosed, DNSLookupError)
 """The errors of an attempt to connect."""
 
+SENTINEL = b"sentinel"
+"""The role of a Redis that has none to tell."""
+
 CONNECT_S = 5.0
 """How long the other end may take to accept a connection."""
 
@@ -68,7 +71,7 @@ async def log_in(protocol: RedisProtocol, reactor: Reactor, url: RedisUrl) -> by
     except Exception:  # not GeneratorExit: of an ended process, nothing is to go on
         protocol.abort()
         raise
-    return bytes(hello[b"role"])
+    return bytes(hello.get(b"role", SENTINEL))
 
 
 def _endpoint(reactor: Reactor, url: RedisUrl) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from itertools import count
 from typing import Any
 
@@ -17,6 +17,7 @@ from cluster.base.clock import Reactor, as_interface
 from cluster.redisio.connection import UNREACHABLE, OnPush, open_connection
 from cluster.redisio.layout import Address, Poll, key
 from cluster.redisio.protocol import RedisProtocol
+from cluster.redisio.sentinel import named_master
 from cluster.redisio.silence import Patience
 from cluster.redisio.slots import SLOTS, slot
 from cluster.redisio.url import RedisUrl
@@ -59,6 +60,7 @@ class Masters:
         self._nodes: dict[Address, RedisProtocol] = {}
         self._only: RedisProtocol | None = None
         self._by_slot: list[Address] = []
+        self._addresses = url.addresses
         self._known: set[Address] = {*url.addresses}
         self._given_up: dict[RedisProtocol, Address] = {}
         self._mending: Deferred[None] | None = None
@@ -156,7 +158,7 @@ class Masters:
     async def _connect(self) -> None:
         """Connect to the missing masters. When all were tried, fails with the first error."""
         if not self._url.is_cluster:
-            await self._open_first(self._url.addresses)
+            await self._open_first()
             return
         layout = await Poll(self._reactor, self._url, [*self._known]).newest()
         self._known = {*self._url.addresses, *layout.nodes}
@@ -172,16 +174,21 @@ class Masters:
         if len(layout.masters) < SLOTS:
             raise ReplyError("CLUSTERDOWN not all slots have a master")
 
-    async def _open_first(self, addresses: Sequence[Address]) -> None:
-        """Connect to the first address that is a master: the others may be its replicas."""
-        for address in addresses:
+    async def _open_first(self) -> None:
+        """Connect to the first address that is a master, or that is of a Sentinel who names one. The others may be
+        replicas, or Sentinels who do not know yet. When all were tried, fails with what a Redis or a Sentinel said, or
+        else with the first error."""
+        errors: list[Exception] = []
+        for address in self._addresses:
             try:
-                await self._open(address)
-            except UNREACHABLE:
-                if address == addresses[-1]:
-                    raise
+                named = await named_master(self._reactor, self._url, address) if self._url.service else address
+                await self._open(named)
+            except UNREACHABLE as error:
+                errors.append(error)
             else:
+                self._addresses.sort(key=lambda each: each != address)  # next time, this one is asked first
                 return
+        raise next((error for error in errors if isinstance(error, ReplyError)), errors[0])
 
     async def _open(self, address: Address) -> None:
         def lost(protocol: RedisProtocol) -> None:

@@ -59,12 +59,12 @@ class Patience(NamedTuple):
 COMMANDS = Patience(look_s=2.5, looks=3)
 """5 to 7.5 s. Redis answers within milliseconds, on a busy machine within tenths of a second."""
 
-CLUSTER_COMMANDS = Patience(look_s=1.0, looks=6, late_s=1.0, pings=True)
+FAILOVER_COMMANDS = Patience(look_s=1.0, looks=6, late_s=1.0, pings=True)
 """Also 5 to 6 s. But a master that hung until its replica took over does not know it yet: it executes commands, says
 so, and forgets them when it learns of the other.
 
-The cluster waits for cluster-node-timeout before it lets a replica take over; if that is 2 s or more, a replaced master
-is recognised by its late replies.
+A replica takes over when the master was silent for cluster-node-timeout, or down-after-milliseconds of Sentinel; if
+that is 2 s or more, a replaced master is recognised by its late replies.
 """
 
 SUBSCRIPTIONS = Patience(look_s=5.0, looks=2, pings=True)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import msgspec
 
 _FORMS = (
-    "unix://user:password@/path/redis.sock, redis://user:password@host:6379/0 or redis+cluster://…; with TLS "
-    "rediss://…, and for a CA of your own rediss://…?ssl_ca_certs=/path/ca.pem"
+    "unix://user:password@/path/redis.sock, redis://user:password@host:6379/0, redis+cluster://host,host2 or "
+    "redis+sentinel://host,host2/SERVICE?sentinel_password=…; with TLS rediss…://, and for a CA of your own "
+    "?ssl_ca_certs=/path/ca.pem"
 )
-_FURTHER = re.compile(r",(?=[a-z+]+://)")
-_AUTHORITY = "ssl_ca_certs"
-"""As redis-py names it."""
-CLUSTER = "+cluster"
-"""At the end of a scheme: the address is that of any node of a Redis Cluster."""
+_FORM = re.compile(
+    r"(?P<scheme>unix|rediss?)(?P<kind>|\+cluster|\+sentinel)://(?:(?P<login>[^/?#]*)@)?(?P<hosts>[^/?#]*)"
+    r"(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
+)
+_CLUSTER, _SENTINEL = "+cluster", "+sentinel"
+_PORTS = {"": 6379, _CLUSTER: 6379, _SENTINEL: 26379}
 
 
 class RedisUrl(msgspec.Struct, frozen=True):
@@ -33,70 +35,112 @@ class RedisUrl(msgspec.Struct, frozen=True):
     is_cluster: bool = False
     """`host` and `port` are those of any node of a Redis Cluster."""
     others: tuple[tuple[str, int], ...] = ()
-    """Further hosts and ports: of other nodes, or of a replica that may become the master."""
+    """Further hosts and ports: of other nodes, of a replica that may become the master, or of other Sentinels."""
     ca_file: str = ""
     """For `rediss`: the certificates (PEM) by which that of the server is checked; empty: the system's."""
+    service: str = ""
+    """The addresses are those of Sentinels, which know the master by this name."""
+    sentinel_user: str = ""
+    sentinel_password: str = ""
 
     @staticmethod
     def parse(text: str) -> RedisUrl:
-        """Parses the forms that redis-py accepts too, several with commas between them; user and password may be
+        """Parses the forms that redis-py accepts too, with commas between several hosts, and for Sentinel the form of
+        other Python programs (https://pypi.org/project/Redis-Sentinel-Url/). Login, path and options may be
         percent-encoded. Raises ValueError."""
-        url, *further = map(RedisUrl._parse_one, each_of(text))
-        for other in further:
-            if msgspec.structs.replace(other, host=url.host, port=url.port) != url or url.scheme == "unix":
-                raise ValueError("several Redis addresses may differ only in host and port")
-        return msgspec.structs.replace(url, others=tuple((other.host, other.port) for other in further))
-
-    @staticmethod
-    def _parse_one(text: str) -> RedisUrl:
-        parts = urlsplit(text)
+        found = _FORM.fullmatch(text)
         try:
-            port = parts.port or 6379
-            database = 0 if parts.scheme == "unix" else int(parts.path.strip("/") or 0)
+            if found is not None:
+                return _read(**found.groupdict(default=""))
         except ValueError:
-            raise _unreadable(parts) from None
-        scheme = parts.scheme.removesuffix(CLUSTER)
-        is_cluster = scheme != parts.scheme
-        if scheme not in ("unix", "redis", "rediss") or (scheme == "unix") == bool(parts.hostname):
-            raise _unreadable(parts)
-        if is_cluster and (scheme == "unix" or database):  # a cluster has one database, and nodes on TCP
-            raise _unreadable(parts)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        ca_file = query.pop(_AUTHORITY, "")
-        if query or (ca_file and (scheme != "rediss" or not ca_file.startswith("/"))):
-            raise _unreadable(parts)
-        path = unquote(parts.path) if parts.scheme == "unix" else ""
-        user, password = unquote(parts.username or ""), unquote(parts.password or "")
-        return RedisUrl(scheme, parts.hostname or "", port, path, user, password, database, is_cluster, (), ca_file)
+            pass
+        shown = re.sub(r"//.*@", "//", re.sub(r"(password=)[^&]*", r"\1…", text))
+        raise ValueError(f"{shown!r} is not a Redis address; write {_FORMS}")
 
     def at(self, host: str, port: int) -> RedisUrl:
-        """The same user at another address."""
-        return msgspec.structs.replace(self, host=host, port=port, others=())
+        """The same user at another address, where there is a Redis itself."""
+        return msgspec.structs.replace(
+            self, host=host, port=port, others=(), is_cluster=False, service="", sentinel_user="", sentinel_password=""
+        )
+
+    def sentinel_at(self, host: str, port: int) -> RedisUrl:
+        """A Sentinel at one of the addresses, which has users of its own."""
+        user, password = self.sentinel_user, self.sentinel_password
+        return msgspec.structs.replace(self.at(host, port), user=user, password=password, database=0)
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """Hosts and ports to try."""
         return [(self.host, self.port), *self.others]
 
+    @property
+    def fails_over(self) -> bool:
+        """Whether another Redis may become the master, which the present one is not told at once."""
+        return self.is_cluster or bool(self.service or self.others)
+
+    @property
+    def kind(self) -> str:
+        """What the scheme ends with."""
+        return _CLUSTER if self.is_cluster else _SENTINEL if self.service else ""
+
+    @property
+    def text(self) -> str:
+        """As `parse` reads it, with the passwords."""
+        login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.user or self.password else ""
+        options = {
+            "ssl_ca_certs": self.ca_file,
+            "sentinel_username": self.sentinel_user,
+            "sentinel_password": self.sentinel_password,
+        }
+        query = urlencode({name: value for name, value in options.items() if value})
+        return self._without_options(login) + (f"?{query}" if query else "")
+
     def __str__(self) -> str:
-        user = f"{self.user}@" if self.user else ""
+        return self._without_options(f"{quote(self.user, safe='')}@" if self.user else "")
+
+    def _without_options(self, login: str) -> str:
         if self.scheme == "unix":
-            return f"unix://{user}{self.path}"
-        hosts = ",".join(f"{host}:{port}" for host, port in self.addresses)
-        return f"{self.scheme}{CLUSTER if self.is_cluster else ''}://{user}{hosts}/{self.database}"
+            return f"unix://{login}{quote(self.path)}"
+        hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.addresses)
+        service = f"/{quote(self.service, safe='')}" if self.service else ""
+        return f"{self.scheme}{self.kind}://{login}{hosts}{service}/{self.database}"
 
 
 def with_authority(text: str, ca_file: str) -> str:
-    """Each address with this file of certificates."""
-    query = f"{_AUTHORITY}={quote(ca_file)}"
-    return ",".join(urlsplit(url)._replace(query=query).geturl() for url in each_of(text))
+    """The same with this file of certificates."""
+    return msgspec.structs.replace(RedisUrl.parse(text), ca_file=ca_file).text
 
 
-def each_of(text: str) -> list[str]:
-    """The addresses of a list with commas."""
-    return _FURTHER.split(text)
+def _read(scheme: str, kind: str, login: str, hosts: str, path: str, query: str) -> RedisUrl:
+    """Raises ValueError."""
+    user, _, password = login.partition(":")
+    options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    ca_file = options.pop("ssl_ca_certs", "")
+    _check(not ca_file or (scheme == "rediss" and ca_file.startswith("/")))
+    sentinel_login = options.pop("sentinel_username", ""), options.pop("sentinel_password", "")
+    _check(not options and (kind == _SENTINEL or not any(sentinel_login)))
+    if scheme == "unix":
+        _check(bool(path) and not kind and not hosts)
+        return RedisUrl(scheme, "", _PORTS[kind], unquote(path), unquote(user), unquote(password), 0)
+    service, database = "", path.strip("/")
+    if kind == _SENTINEL:
+        service, _, database = database.partition("/")
+        _check(bool(service))
+    _check(not database or kind != _CLUSTER or database == "0")
+    first, *others = [_address(host, _PORTS[kind]) for host in hosts.split(",")]
+    return RedisUrl(
+        scheme, *first, "", unquote(user), unquote(password), int(database or 0), kind == _CLUSTER, tuple(others),
+        ca_file, unquote(service), *sentinel_login,
+    )  # fmt: skip
 
 
-def _unreadable(parts: SplitResult) -> ValueError:
-    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return ValueError(f"{shown!r} is not a Redis address; write {_FORMS}")
+def _address(text: str, default_port: int) -> tuple[str, int]:
+    """Host and port. Raises ValueError."""
+    parts = urlsplit(f"//{text}")
+    _check(bool(parts.hostname))
+    return str(parts.hostname), parts.port or default_port
+
+
+def _check(holds: bool) -> None:
+    if not holds:
+        raise ValueError

@@ -26,6 +26,7 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, opening
 from tests.harness import ReactorThread, Valkey, until
 from tests.valkey_cluster import ValkeyCluster
+from tests.valkey_sentinel import ValkeySentinel
 
 MONTAGUE, CAPULET, SHAKESPEARE = "montague.lit", "capulet.lit", "shakespeare.lit"
 DENMARK = "denmark.lit"
@@ -181,7 +182,7 @@ class MemoryWorld:
 class RedisWorld:
     """In a real Valkey or a cluster of them, each domain as its own user with the rights of a server."""
 
-    def __init__(self, thread: ReactorThread, valkey: Valkey | ValkeyCluster, keys: Keys) -> None:
+    def __init__(self, thread: ReactorThread, valkey: Valkey | ValkeyCluster | ValkeySentinel, keys: Keys) -> None:
         self._thread = thread
         self.reactor = thread.reactor
         self.valkey = valkey

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,7 +16,7 @@ from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
 from cluster.lab.provision import redis
-from cluster.redisio.url import RedisUrl, each_of, with_authority
+from cluster.redisio.url import RedisUrl, with_authority
 from cluster.topology.plan import GatewayNode, LabNode, NetworkNode, Plan, ServerNode, XmpplabServer
 from cluster.xmpp.streams.servers.certificate import ascii_form
 
@@ -114,8 +113,8 @@ def _seen(inside: LabFolder, urls: Mapping[str, str]) -> dict[str, str]:
 
 def check_reachable(url: str) -> None:
     """Raises BadInput for a Redis that containers cannot reach."""
-    for parts in map(urlsplit, each_of(url)):
-        if parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127."):
+    for host, _ in RedisUrl.parse(url).addresses:
+        if not host or host in ("localhost", "::1") or host.startswith("127."):
             raise BadInput(
                 "--redis: containers cannot reach loopback addresses or sockets of this machine; "
                 "give a Redis that listens at another address"

@@ -15,7 +15,6 @@ from cluster.base.request import Status
 from cluster.lab.control.requests import encoded
 from cluster.lab.redis_client import home_of
 from cluster.redisio.keys import Keys
-from cluster.redisio.url import RedisUrl
 from cluster.topology.plan import Plan, ServerNode
 from cluster.xmpp.namespaces import CLIENT, STREAMS
 from cluster.xmpp.quoting import quoteattr
@@ -60,16 +59,14 @@ def status_question(url: str, plan: Plan, speaks_for: str) -> ReadinessProbe:
     """A gateway or network answers the status request of commands, and says that it is ready. `url`: of the lab's
     Redis, for a user who may ask."""
     keys = Keys.of_lab(plan.name)
-    parts = urlsplit(home_of(url, keys.control(speaks_for)))
-    login: Any = (
-        ("AUTH", unquote(parts.username or "default"), unquote(parts.password)) if parts.password else ("PING",)
-    )
+    home = home_of(url, keys.control(speaks_for))
+    login: Any = ("AUTH", home.user or "default", home.password) if home.password else ("PING",)
     ask: Any = ("RPUSH", keys.control(speaks_for), encoded(READINESS, Status()))
     ring: Any = ("PUBLISH", keys.control(speaks_for), "")
     wait: Any = ("BLPOP", keys.control_reply(speaks_for, READINESS), "0")
-    address = (parts.hostname, parts.port or 6379) if parts.hostname else Path(unquote(parts.path))
+    address = (home.host, home.port) if home.host else Path(home.path)
     request = b"".join(map(pack_command, (login, ask, ring, wait)))
-    ca_file = RedisUrl.parse(url).ca_file if parts.scheme == "rediss" else None
+    ca_file = home.ca_file if home.scheme == "rediss" else None
     return ReadinessProbe(address, request, b'"ready":true', refusal=b'"ready":false', ca_file=ca_file)
 
 

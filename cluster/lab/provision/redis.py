@@ -12,8 +12,10 @@ from contextlib import suppress
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
 
 from cluster.lab.append_only import UNREADABLE
 from cluster.lab.errors import LabError
@@ -21,10 +23,10 @@ from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
 from cluster.lab.provision.announcement import announcement
 from cluster.lab.provision.fitness import check_fit
-from cluster.lab.redis_client import connected, masters, nodes, with_login
+from cluster.lab.redis_client import connected, masters, nodes
 from cluster.redisio.acl import part_rules, rules
 from cluster.redisio.keys import Keys
-from cluster.redisio.url import CLUSTER, each_of
+from cluster.redisio.url import RedisUrl
 from cluster.topology.plan import Plan
 
 if TYPE_CHECKING:
@@ -145,8 +147,10 @@ def move_in(folder: LabFolder, plan: Plan) -> None:
 
 def new_logins(plan: Plan) -> dict[str, str]:
     """URLs for ADMIN and for each user of the lab in the Redis at `plan.redis_url`."""
-    found = {who: _with_user(plan.redis_url, user, secrets.token_urlsafe(24)) for who, user in users(plan).items()}
-    return {ADMIN: plan.redis_url, **found}
+    url, found = RedisUrl.parse(plan.redis_url), {ADMIN: plan.redis_url}
+    for who, user in users(plan).items():
+        found[who] = msgspec.structs.replace(url, user=user, password=secrets.token_urlsafe(24)).text
+    return found
 
 
 def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
@@ -161,20 +165,28 @@ def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
                 f"run `xmpplab down` there, or give this topology another name"
             )
         admin.set(_owner_key(plan), owner)
-        passwords = {who: urlsplit(each_of(url)[0]).password or "" for who, url in urls.items()}
-        for user, own in _rules(plan, passwords).items():
-            _make_user(admin, user, own)
-        _save_users(admin)
+        passwords = {who: RedisUrl.parse(url).password for who, url in urls.items()}
+        for node in nodes(admin, plan.redis_url):
+            _make_users(node, _rules(plan, passwords))
+            _save_users(node)
 
 
 def _check_kind(admin: redis.Redis, url: str) -> None:
-    """Raises LabError for a single node of a cluster, which has only a part of the keys."""
+    """Raises LabError for a single node of a cluster, which has only a part of the keys, and for a Sentinel."""
     from redis.exceptions import ResponseError
 
-    scheme = urlsplit(url).scheme
+    given = RedisUrl.parse(url)
+    if given.is_cluster or given.service:
+        return
     with suppress(ResponseError):  # a user without this right may not create users either
-        if not scheme.endswith(CLUSTER) and admin.info("cluster").get("cluster_enabled"):
-            raise LabError(f"this Redis is a node of a cluster; write {scheme}{CLUSTER}:// in place of {scheme}://")
+        if admin.info("cluster").get("cluster_enabled"):
+            scheme = f"{given.scheme}+cluster://"
+            raise LabError(f"this Redis is a node of a cluster; write {scheme} in place of {given.scheme}://")
+        if admin.info("sentinel"):
+            where = f"{given.scheme}+sentinel://user:password@{given.host}:{given.port}/SERVICE"
+            raise LabError(
+                f"this is a Sentinel; write {where}, with the login and the name of the Redis that it watches"
+            )
 
 
 def _owner_key(plan: Plan) -> str:
@@ -187,12 +199,12 @@ def _owner(admin: redis.Redis, plan: Plan) -> str:
     return raw.decode() if isinstance(raw, bytes) else ""
 
 
-def _make_user(admin: redis.Redis, user: str, rules: list[str]) -> None:
+def _make_users(node: Any, rules: Mapping[str, list[str]]) -> None:
     from redis.exceptions import ResponseError
 
     try:
-        for node in nodes(admin):
-            node.execute_command("ACL SETUSER", user, *rules)
+        for user, own in rules.items():
+            node.execute_command("ACL SETUSER", user, *own)
     except ResponseError as error:
         raise LabError(
             f"this Redis does not allow us to create a user for each domain ({error}); give a URL whose user may do "
@@ -200,17 +212,12 @@ def _make_user(admin: redis.Redis, user: str, rules: list[str]) -> None:
         ) from None
 
 
-def _save_users(admin: redis.Redis) -> None:
+def _save_users(node: Any) -> None:
     """Save the users, if Redis keeps them in a file, so that a restart of Redis keeps them."""
     from redis.exceptions import ResponseError
 
-    for node in nodes(admin):
-        with suppress(ResponseError):  # without such a file, a restart of Redis needs another `up`
-            node.execute_command("ACL SAVE")
-
-
-def _with_user(url: str, user: str, password: str) -> str:
-    return with_login(url, f"{quote(user, safe='')}:{password}@")
+    with suppress(ResponseError):  # without such a file, a restart of Redis needs another `up`
+        node.execute_command("ACL SAVE")
 
 
 def move_out(plan: Plan, *, keep_data: bool) -> None:
@@ -228,9 +235,9 @@ def move_out(plan: Plan, *, keep_data: bool) -> None:
 
 
 def _remove(admin: redis.Redis, plan: Plan, *, keep_data: bool) -> None:
-    for node in nodes(admin):
+    for node in nodes(admin, plan.redis_url):
         node.acl_deluser(*users(plan).values())
-    _save_users(admin)
+        _save_users(node)
     if not keep_data:
         for key in admin.scan_iter(f"{Keys.of_lab(plan.name).prefix}:*", count=1000):
             admin.unlink(key)

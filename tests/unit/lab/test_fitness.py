@@ -93,19 +93,20 @@ def test_a_dead_node_of_a_cluster_is_one_line_and_another_one_may_be_named(
     own_cluster: ValkeyCluster, tmp_path: Path
 ) -> None:
     dead, *others = own_cluster.nodes
-    url, live = (f"redis+cluster://127.0.0.1:{node.port}" for node in (dead, others[0]))
+    url = f"redis+cluster://127.0.0.1:{dead.port}"
+    both = f"{url},127.0.0.1:{others[0].port}"
     key = Keys.of_lab("verona").doorbell("capulet.lit")
     home = home_of(url, key)
     dead.kill()
     with pytest.raises(LabError, match=r"check that it is running") as caught, connected(url):
         pass
     assert "\n" not in str(caught.value)
-    with connected(f"{url},{live}") as client:
+    with connected(both) as client:
         assert len(client.get_nodes()) == 3
-    assert home_of(f"{url},{live}", key) == home
+    assert home_of(both, key) == home
     dead.start()
     own_cluster.wait_ok()
-    plan = make_plan(tmp_path, redis_url=f"{url},{live}")
+    plan = make_plan(tmp_path, redis_url=both)
     redis.let_in(plan, logins := redis.new_logins(plan))
     assert RedisUrl.parse(logins["capulet.lit"]).addresses == [("127.0.0.1", dead.port), ("127.0.0.1", others[0].port)]
 
@@ -117,10 +118,10 @@ def test_of_a_replica_and_its_master_the_master_is_taken(reactor_thread: Reactor
         master.admin.config_set("port", master_port)
         replica.admin.config_set("port", replica_port)
         replica.admin.replicaof("127.0.0.1", master_port)
-        url = f"redis://127.0.0.1:{replica_port},redis://127.0.0.1:{master_port}"
+        url = f"redis://127.0.0.1:{replica_port},127.0.0.1:{master_port}"
         with connected(url) as client:
             client.set("by", "a command")
-        assert home_of(url, "x") == f"redis://127.0.0.1:{master_port}"
+        assert home_of(url, "x") == RedisUrl.parse(f"redis://127.0.0.1:{master_port}")
         server = RedisClient(reactor_thread.reactor, RedisUrl.parse(url), lambda: 0.0)
 
         async def scenario() -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -242,9 +243,11 @@ def test_nodes_reach_redis_and_no_other_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "address", "port"),
     [
-        ("redis://:x@10.0.0.5:6379,redis://:x@10.0.0.6:6380", "10.0.0.6", 6380),  # a replica that may take over
+        ("redis://:x@10.0.0.5:6379,10.0.0.6:6380", "10.0.0.6", 6380),  # a replica that may take over
         ("redis://:x@redis.example:6379", "10.0.0.9", 6379),  # a policy knows no names
         ("redis+cluster://:x@10.0.0.5:7000", "10.0.0.9", 7000),  # the others are told by the cluster
+        ("redis+sentinel://:x@10.0.0.5,10.0.0.6/verona", "10.0.0.6", 26379),
+        ("redis+sentinel://:x@10.0.0.5/verona", "10.0.0.9", 6379),  # the master is told by the Sentinels
     ],
 )
 def test_nodes_reach_each_redis_that_may_be_the_master(tmp_path: Path, url: str, address: str, port: int) -> None:
@@ -304,3 +307,13 @@ def test_a_redis_with_an_authority_of_its_own_is_trusted_by_all_pods(tmp_path: P
     _, urls = announced(folder / "containers" / "announce")
     urls |= LabFolder(folder / "containers" / "s1").secrets()
     assert {RedisUrl.parse(url).ca_file for url in urls.values()} == {"/lab/redis-ca.pem"}
+
+
+def test_all_pods_ask_the_sentinels(tmp_path: Path) -> None:
+    url = RedisUrl.parse("redis+sentinel://:x@10.0.0.5,10.0.0.6/verona?sentinel_password=y")
+    folder = exported(tmp_path / "new", redis=url.text)
+    _, urls = announced(folder / "containers" / "announce")
+    for part in ("s1", "g1", "fn1"):
+        urls |= LabFolder(folder / "containers" / part).secrets()
+    found = [RedisUrl.parse(each) for each in urls.values()]
+    assert {msgspec.structs.replace(each, user="", password="x") for each in found} == {url}

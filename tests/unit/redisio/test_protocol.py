@@ -8,7 +8,7 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from cluster.redisio.protocol import RedisProtocol
-from cluster.redisio.silence import CLUSTER_COMMANDS, COMMANDS, SUBSCRIPTIONS, Patience
+from cluster.redisio.silence import COMMANDS, FAILOVER_COMMANDS, SUBSCRIPTIONS, Patience
 
 
 class Connection:
@@ -162,7 +162,7 @@ def test_what_is_done_late_by_a_redis_that_was_given_up_is_waited_for() -> None:
 
 def test_a_late_answer_of_a_node_is_not_believed() -> None:
     """It may have been deposed while it stood still."""
-    connection = Connection(CLUSTER_COMMANDS)
+    connection = Connection(FAILOVER_COMMANDS)
     in_time = outcome(connection.protocol.execute("A"))
     connection.clock.advance(0.9)
     connection.protocol.dataReceived(b"+OK\r\n")
@@ -174,7 +174,7 @@ def test_a_late_answer_of_a_node_is_not_believed() -> None:
     assert connection.lost == 1
 
 
-@pytest.mark.parametrize("patience", [CLUSTER_COMMANDS, SUBSCRIPTIONS])
+@pytest.mark.parametrize("patience", [FAILOVER_COMMANDS, SUBSCRIPTIONS])
 def test_a_connection_on_which_nothing_is_waited_for_is_asked_for_a_sign_of_life(patience: Patience) -> None:
     connection = Connection(patience)
     subscribed = outcome(connection.protocol.execute("SUBSCRIBE", "c"))

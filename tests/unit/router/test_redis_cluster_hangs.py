@@ -8,7 +8,7 @@ import pytest
 
 import cluster.redisio.client as client_module
 from cluster.redisio.keys import Keys
-from cluster.redisio.silence import CLUSTER_COMMANDS
+from cluster.redisio.silence import FAILOVER_COMMANDS
 from tests.harness import ReactorThread
 from tests.ports.worlds import CAPULET, MONTAGUE, RedisWorld, World, chat, text_of
 from tests.valkey_cluster import ValkeyCluster
@@ -27,8 +27,8 @@ def own_world(reactor_thread: ReactorThread, own_cluster: ValkeyCluster) -> Redi
 def test_when_a_master_hangs_until_its_replica_has_taken_over_nothing_acknowledged_is_lost(
     own_world: RedisWorld, own_cluster: ValkeyCluster, comes_back: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sooner = CLUSTER_COMMANDS._replace(look_s=0.25, late_s=0.25, looks=10_000 if comes_back else 6)
-    monkeypatch.setattr(client_module, "CLUSTER_COMMANDS", sooner)
+    sooner = FAILOVER_COMMANDS._replace(look_s=0.25, late_s=0.25, looks=10_000 if comes_back else 6)
+    monkeypatch.setattr(client_module, "FAILOVER_COMMANDS", sooner)
     master = own_cluster.owner(KEYS.doorbell(CAPULET))
     own_cluster.add_replica(master)
     replica = own_cluster.nodes[-1]

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from cluster.lab.containers.compose import outer_ports
-from cluster.lab.containers.health import PORT
+from cluster.lab.containers.health import PORT, REDIS_PORT
 from cluster.lab.containers.k8s.labels import INSTANCE, NAME, chosen
 from cluster.redisio.url import RedisUrl
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
@@ -78,9 +78,12 @@ def _of_network(node: NetworkNode, plan: Plan) -> dict[str, Any]:
 
 
 def _to_redis(url: RedisUrl) -> Iterable[Rule]:
-    """A cluster tells the addresses of its other masters itself: there only the ports are known."""
+    """A cluster and Sentinels tell the addresses of masters themselves: there only the ports are known, with Sentinels
+    that which Redis usually has."""
     if url.is_cluster:
         return [{"ports": _tcp(sorted({port for _, port in url.addresses}))}]
+    if url.service:
+        return [*(_to(host, [port]) for host, port in url.addresses), {"ports": _tcp([REDIS_PORT])}]
     return [_to(host, [port]) for host, port in url.addresses]
 
 
