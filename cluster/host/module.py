@@ -108,16 +108,12 @@ class IqKey(msgspec.Struct, frozen=True):
 class Module(Generic[Context]):
     """The declaration of one extension; it holds no state, so that many domains can share it."""
 
-    def __init__(
-        self, name: str, *, ns: str, xep: int | None = None, version: str = "", by_default: bool = True
-    ) -> None:
-        """`xep` and `version`: what is implemented; None for a part of the RFCs. `by_default`: loaded if the topology
-        names no modules."""
+    def __init__(self, name: str, *, ns: str, xep: int | None = None, version: str = "") -> None:
+        """`xep` and `version`: what is implemented; None for a part of the RFCs."""
         self.name = name
         self.ns = ns
         self.xep = xep
         self.version = version
-        self.by_default = by_default
         self.iq_handlers: dict[IqKey, IqHandler[Context]] = {}
         self.hooks: dict[Hook, HookHandler] = {}
         self.message_hooks: dict[MessageHook, Callable[..., Any]] = {}

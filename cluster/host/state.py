@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
-from twisted.logger import Logger
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
@@ -14,8 +13,6 @@ from cluster.xmpp.jid import Jid
 
 T = TypeVar("T")
 C = TypeVar("C", bound="InMemory")
-
-_log = Logger()
 
 
 class HasState(Protocol):
@@ -95,7 +92,10 @@ def from_store(keys: Iterable[SessionState[Any]], stored: Mapping[str, msgspec.R
             try:
                 state[key] = key.decode(stored[key.name])
             except msgspec.DecodeError as error:
-                _log.warn("The {name} of a stored session is not used: {error}", name=key.name, error=str(error))
+                from twisted.logger import Logger  # commands that only read the names of modules start fast
+
+                what = "The {name} of a stored session is not used: {error}"
+                Logger(__name__).warn(what, name=key.name, error=str(error))
     return state
 
 

@@ -30,16 +30,14 @@ def read_plans(file: Path, root: Path, redis_url: str = "", processes: int | Non
     """The same lab at different addresses, best first; its state goes to `.xmpplab/<name>` under `root`.
 
     `processes`: how many the servers share, as `sharing.shared` has it; None: as the file says.
-    Raises TopologyError with all errors of the file, and BadInput for a module or an address of Redis that cannot be
-    used.
+    Raises TopologyError with all errors of the file, and BadInput for an address of Redis that cannot be used.
     """
     if redis_url:
         check_redis_url(redis_url)
-    names = modules.names()
-    topology = load(file, names)
+    topology = load(file, modules.names())
     state_dir = (root / LABS / topology.name).absolute()
     check_text(state_dir)
-    single_host, loaded = not has_own_hosts(), default_modules()
+    single_host = not has_own_hosts()
     dns_port = 53 if may_listen(53) else DNS_PORT
     if processes is None:
         processes = topology.processes or usual(len(topology.servers), cores())
@@ -49,7 +47,7 @@ def read_plans(file: Path, root: Path, redis_url: str = "", processes: int | Non
             topology,
             file.absolute(),
             state_dir,
-            modules=loaded,
+            modules=modules.defaults(),
             redis_url=redis_url,
             attempt=number,
             single_host=single_host,
@@ -111,10 +109,10 @@ def check_redis_url(url: str) -> None:
             raise BadInput(f"--redis: no certificates (PEM) in {ca_file}: {error}; name the CA of that Redis") from None
 
 
-def default_modules() -> tuple[str, ...]:
-    """The modules that are loaded if a topology names none. Raises BadInput if one cannot be used."""
+def check_modules(plan: Plan) -> None:
+    """Load the modules of all servers, before any of these starts. Raises BadInput for one that cannot be loaded."""
     try:
-        return modules.defaults()
+        modules.load({name: None for node in plan.ours for name in node.modules})
     except ValueError as error:
         raise BadInput(str(error)) from error
 

@@ -16,7 +16,7 @@ from cluster.xmpp.stanza import Stanza
 
 FIELDS = ("username", "password", "resource")
 
-module = ServerModule("legacy_auth", ns=LEGACY_AUTH, xep=78, version="2.5", by_default=False)
+module = ServerModule("legacy_auth", ns=LEGACY_AUTH, xep=78, version="2.5")
 
 
 @module.stream_feature("before login in private")

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from cluster.lab.errors import BadInput
+from cluster.lab.plans import check_modules
 from cluster.simulation.router_kind import RouterKind as RouterKind
 from cluster.topology.presets import PresetName as PresetName
 
@@ -251,6 +252,7 @@ def check(plan: Plan, router: RouterKind) -> None:
         found.append("`resolver: system` asks for domains that are not simulated; leave it out")
     if found:
         raise BadInput(f"{plan.topology} cannot be simulated:\n" + "\n".join(f"  {each}" for each in found))
+    check_modules(plan)
 
 
 def with_population(plan: Plan, preset: PresetName) -> Plan:

@@ -14,12 +14,12 @@ from cluster.topology.population import Population
 from cluster.topology.servers import AnyServer, ServerSettings
 from cluster.topology.strict import OrEmpty, Section
 from cluster.trace.hop import MAX_JOURNAL_BYTES
-from cluster.xmpp.streams.sasl import check_password
+from cluster.xmpp import passwords
 
 
 def _password(text: str) -> str:
     try:
-        check_password(text)
+        passwords.check(text)
     except ValueError as error:
         raise ValueError(f"{error}; choose another") from None
     return text

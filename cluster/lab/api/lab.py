@@ -159,9 +159,11 @@ class Lab:
         containers.
         """
         from cluster.lab.driver import driver
+        from cluster.lab.plans import check_modules
         from cluster.lab.provision.intention import check_kind
 
         plans = _fitting(plans, kind)
+        check_modules(plans[0])
         had_data = self.exists
         if had_data and self.is_up:
             check_kind(self.folder, kind)

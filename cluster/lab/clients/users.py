@@ -24,8 +24,8 @@ from cluster.lab.control.requests import (
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode, XmpplabServer
+from cluster.xmpp import passwords
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.streams.sasl import check_password
 
 NOT_SEEN = "the lab does not see the sessions of its clients; `xmpplab logs` of it tells who logs in"
 
@@ -171,7 +171,7 @@ class Users:
 
 def _store(accounts: Accounts, jid: Jid, password: str) -> None:
     try:
-        check_password(password)
+        passwords.check(password)
     except ValueError as error:
         raise LabError(str(error)) from None
     try:

@@ -7,7 +7,6 @@ from pathlib import Path
 from cluster import modules
 from cluster.lab.containers import compose, document
 from cluster.lab.errors import BadInput
-from cluster.lab.plans import default_modules
 from cluster.topology.load import load
 from cluster.topology.plan import Plan
 from cluster.topology.problem import TopologyError
@@ -50,7 +49,7 @@ def plans(file: Path, redis_url: str = "") -> tuple[Plan, Plan]:
     except TopologyError as error:
         raise BadInput(f"{file} is not valid:\n{error}") from None
     plan, published = (
-        resolve(topology, file, Path("/"), modules=default_modules(), redis_url=redis_url, single_host=is_single)
+        resolve(topology, file, Path("/"), modules=modules.defaults(), redis_url=redis_url, single_host=is_single)
         for is_single in (False, True)
     )
     compose.check_kinds(plan)

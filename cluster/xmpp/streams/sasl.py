@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import scramp
-from scramp.core import CbName, saslprep
+from scramp.core import CbName
 
 from cluster.xmpp import element as xml
+from cluster.xmpp import passwords
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.jid import Jid, JidError, prepare_localpart
 from cluster.xmpp.namespaces import SASL
@@ -21,9 +22,6 @@ END_POINT = "tls-server-end-point"
 """Channel binding by the server's certificate (RFC 5929 section 4)."""
 EXPORTER = "tls-exporter"
 """Channel binding by the TLS session (RFC 9266), which clients try first over TLS 1.3."""
-
-MAX_PASSWORD_BYTES = 1_023
-"""Like an account's name: SASLprep takes 10 µs for each character, in which the process does nothing else."""
 
 # scramp refuses the exporter's name because Python's ssl module cannot export; Twisted's TLS can, and provides the data
 CbName.SUPPORTED_TYPES = frozenset({END_POINT, EXPORTER})
@@ -79,38 +77,11 @@ def make_keys(hash_name: str, password: str, salt: bytes, iterations: int) -> Ke
     Raises ValueError for a password that is empty or too long, or that SASLprep refuses (RFC 4013).
     """
     try:
-        _check_size(password)
+        passwords.check_size(password)
         return Keys(*scramp.ScramMechanism(hash_name).make_auth_info(password, iterations, salt))
     except scramp.ScramException:
-        check_password(password)
+        passwords.check(password)
         raise
-
-
-def check_password(password: str) -> None:
-    """Raises ValueError for a password that is empty or too long, or that SASLprep refuses (RFC 4013)."""
-    _check_size(password)
-    reason = _refusal(password)
-    if not reason:
-        return
-    character = next((character for character in password if _refusal(character)), None)
-    where = f"U+{ord(character):04X} is not allowed in it" if character else "its characters do not go together"
-    raise ValueError(f"the password cannot be used: {where} (SASLprep, RFC 4013: {reason})")
-
-
-def _check_size(password: str) -> None:
-    if not password:
-        raise ValueError("the password is empty")
-    if len(password.encode(errors="surrogatepass")) > MAX_PASSWORD_BYTES:
-        raise ValueError(f"the password is longer than {MAX_PASSWORD_BYTES} bytes")
-
-
-def _refusal(text: str) -> str:
-    """Why SASLprep refuses it; empty if it does not."""
-    try:
-        saslprep(text)
-    except scramp.ScramException as error:
-        return str(error.args[0])
-    return ""
 
 
 def decode(text: str | None) -> str:

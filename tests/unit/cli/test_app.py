@@ -309,6 +309,7 @@ FOR_A_LAB = [name for name in HEAVY if name != "psutil"]
         (["ps", "--help"], [*HEAVY, "cluster.kinds.smsc", "cluster.cli.up"]),
         (["ps"], HEAVY),
         (["user", "ls"], HEAVY),
+        (["validate", "rfc3920"], [name for name in HEAVY if name != "ssl"]),
         (["ps", "--lab", "verona"], FOR_A_LAB),
         (["logs", "--lab", "verona"], FOR_A_LAB),
     ],

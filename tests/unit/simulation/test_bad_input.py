@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cluster.lab.api import BadInput
 from cluster.simulation.api import simulate
@@ -27,6 +28,12 @@ networks:
 def test_a_real_network_behind_a_gateway(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="network fn1 is a real one; leave `external` out, so that it is simulated"):
         simulate(written(EXTERNAL, tmp_path), people=2)
+
+
+def test_a_module_that_cannot_be_loaded(tmp_path: Path) -> None:
+    plan = written("name: alone\nservers:\n  s1: {domain: montague.lit}\n", tmp_path)
+    with pytest.raises(BadInput, match="no module verse"):
+        simulate(replace(plan, servers=tuple(replace(each, modules=("verse",)) for each in plan.servers)), people=2)
 
 
 def test_nobody_to_play(tmp_path: Path) -> None:
