@@ -19,6 +19,7 @@ from cluster import modules
 from cluster.base.turn import Turn
 from cluster.membership.memory import MemoryMembership, MemoryNodes
 from cluster.router.memory import MemoryNetwork, MemoryRouter
+from cluster.router.port import Unsettled
 from cluster.server.build import Server, build
 from cluster.server.c2s.client_streams import ClientStreams
 from cluster.server.components.component_stream import ComponentStreams
@@ -30,6 +31,8 @@ from cluster.server.services.service import Service
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
+from cluster.xmpp.copies import Copies
+from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.login import Login
@@ -73,7 +76,17 @@ class Abroad:
     def __init__(self, router: MemoryRouter) -> None:
         self.stanzas: list[Stanza] = []
         self._router = router
-        at_once(router.start(lambda stanza, place: self.stanzas.append(stanza), lambda stanza, error: None))
+        at_once(router.start(self))
+
+    def from_link(self, stanza: Stanza, place: str) -> None:
+        self.stanzas.append(stanza)
+
+    def copies_from_link(self, copies: Copies, place: str) -> list[Unsettled]:
+        self.stanzas += copies.each()
+        return []
+
+    def bounce(self, stanza: Stanza, error: StanzaError) -> None:
+        """Nothing that it sends is returned."""
 
     def take(self) -> list[str]:
         """What it got since it was last asked, and for whom: see `told`."""

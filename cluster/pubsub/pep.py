@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from itertools import chain, islice
+from itertools import islice
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -25,9 +25,10 @@ from cluster.server.im.accounts import LocalAccount
 from cluster.store.port import RosterItem
 from cluster.store.pubsub import AccessModel, Node, NodeConfig
 from cluster.trace.hop import Event
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.extensions.caps import Capabilities
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Stanza, addressed, addressed_to_each
+from cluster.xmpp.stanza import Stanza, addressed
 
 MAX_PARTIES = 5_000
 """Subscriptions and affiliations at one account, of all nodes together."""
@@ -137,24 +138,24 @@ class Pep(PubsubService):
         receivers = [*receivers]
         self.note_copies(event, len(receivers))
         if publisher is None or not publisher.resourcepart or publisher.bare != self.jid:
-            return all_of([self._send_one(copy) for copy in addressed_to_each(event, receivers)])
+            return self._send_copies(event, receivers)
         seeing: dict[bool, list[Jid]] = {True: [], False: []}
         for jid in receivers:
             seeing[self.sees_presence(jid)].append(jid)
-        copies = chain(
-            addressed_to_each(with_reply_to(event, publisher), seeing[True]), addressed_to_each(event, seeing[False])
+        return both(
+            self._send_copies(with_reply_to(event, publisher), seeing[True]), self._send_copies(event, seeing[False])
         )
-        return all_of([self._send_one(copy) for copy in copies])
 
-    def _send_one(self, event: Stanza) -> Settled:
-        to = event.to
-        assert to is not None
-        is_own = to.localpart == self.owner and to.domainpart == self.jid.domainpart
-        session = self._account.sessions.get(to.resourcepart) if is_own else None
-        if session is None:
-            return self.route(event)
-        session.send(event)
-        return None
+    def _send_copies(self, event: Stanza, receivers: list[Jid]) -> Settled:
+        others: list[Jid] = []
+        for to in receivers:
+            is_own = to.localpart == self.owner and to.domainpart == self.jid.domainpart
+            session = self._account.sessions.get(to.resourcepart) if is_own else None
+            if session is None:
+                others.append(to)
+            else:
+                session.send(addressed(event, to))
+        return self.route(Copies(event, others))
 
     def _ask_contacts(self) -> Settled:
         """Probe the contacts after a restart, when their presence is unknown; their answers get them the last items."""

@@ -11,15 +11,16 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.base.settled import Settled, all_of
+from cluster.base.settled import Settled
 from cluster.base.storage import log_failed
 from cluster.pubsub.errors import no_node, refusal
 from cluster.pubsub.events import Events
 from cluster.store.pubsub import AccessModel, Item, Node, NodeConfig, NodeRecord, Party, PubsubStore, Room
 from cluster.trace.hop import Event, Tracer
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.errors import Condition
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Stanza, addressed_to_each
+from cluster.xmpp.stanza import Stanza
 
 _log = Logger()
 
@@ -32,7 +33,7 @@ class Surroundings:
     """What a service needs of the server."""
 
     store: PubsubStore
-    route: Callable[[Stanza], Settled]
+    route: Callable[[Stanza | Copies], Settled]
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
     tracer: Tracer
@@ -188,7 +189,7 @@ class PubsubService:
         """One notification for each of them."""
         jids = [*receivers]
         self.note_copies(event, len(jids))
-        return all_of(self.route(copy) for copy in addressed_to_each(event, jids))
+        return self.route(Copies(event, jids))
 
     def note_copies(self, event: Stanza, count: int) -> None:
         """Record how many are notified by what is followed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cluster.base.pipelined import PipelinedReply
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.stanza import Stanza
 
 MAX_BATCH_BYTES = 1 << 19
@@ -13,10 +14,10 @@ counts STANZA_BYTES for each stanza besides its bytes."""
 class Batch:
     """Stanzas that cross as one entry and settle together."""
 
-    __slots__ = ("entry", "ids", "is_marks", "resent", "settled", "size_bytes", "stanzas")
+    __slots__ = ("entry", "ids", "is_marks", "items", "resent", "settled", "size_bytes")
 
     def __init__(self) -> None:
-        self.stanzas: list[Stanza] = []
+        self.items: list[Stanza | Copies] = []
         self.size_bytes = 0
         self.settled = PipelinedReply()
         self.settled.is_sent = False
@@ -25,4 +26,4 @@ class Batch:
         self.entry = b""
         self.resent = False
         self.is_marks = False
-        """It has no stanzas: see `fence`."""
+        """It has no items: see `fence`."""

@@ -16,6 +16,7 @@ from cluster.router.chain import Chain
 from cluster.router.fault import Passage
 from cluster.router.port import STANZA_BYTES
 from cluster.router.reader import EntrySink
+from cluster.xmpp.copies import Copies, each_of
 from cluster.xmpp.stanza import Stanza
 
 MAX_HELD_BYTES = 16 << 20
@@ -91,17 +92,18 @@ class FaultyLink:
         self._held_entries = 0
         """Entries that have stanzas on their way: they do not wait for the domain."""
 
-    def take(self, entry_id: str, stanzas: list[Stanza], first: int = 0) -> Settled:
-        """It settles when all of its stanzas have arrived, or are lost by a fault."""
+    def take(self, entry_id: str, items: list[Stanza | Copies], first: int = 0) -> Settled:
+        """It settles when all of its stanzas have arrived, or are lost by a fault. Of one for many, each copy has its
+        own fate."""
         if self._is_stopped:
             return fail(ConnectionLost("the link is read elsewhere"))
         if not self._chain:
-            return self._sink.take(entry_id, stanzas, first)
+            return self._sink.take(entry_id, items, first)
         now_s = self._reactor.seconds()
         entry = Entry(entry_id)
         sent_s = min(entry.sent_s, now_s)
         lost: list[Loss] = []
-        for index, stanza in enumerate(stanzas, first):
+        for index, stanza in ((index, each) for index, item in enumerate(items, first) for each in each_of(item)):
             passages, lost_by = self._chain.fate(stanza, sent_s, now_s)
             if lost_by:
                 lost.append(Loss(stanza, lost_by))

@@ -17,11 +17,11 @@ from cluster.base.clock import Clock, as_interface
 from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.base.storage import is_refusal
-from cluster.router.entry import Copied
-from cluster.router.port import QUEUE, Deliver, HopRecorder
+from cluster.router.port import QUEUE, HopRecorder, Receiver
 from cluster.router.realm import realm
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.jid import Jid, is_address
-from cluster.xmpp.stanza import Stanza, opening
+from cluster.xmpp.stanza import Stanza, addressed, opening
 from cluster.xmpp.wellformed import SHORT_BYTES, are_elements, why_malformed, why_too_large
 
 MAX_UNSETTLED = 256
@@ -33,6 +33,8 @@ REFUSED_S = 1.0
 
 Unsettled = tuple[Deferred[Any], int, Stanza]
 """A stanza that was delivered: when it settles, and its place in its entry. Stanzas may share the Deferred."""
+_Refusal = tuple[str, Reason]
+_NOT_HERE = "to is not of this domain"
 
 
 @lru_cache(maxsize=16_384)
@@ -41,12 +43,9 @@ def _opening(kind: str, from_: Jid) -> bytes | None:
     return opening(kind, from_) if is_address(from_) else None
 
 
-def _are_whole(stanzas: list[Stanza], tag: bytes) -> bool:
-    """Whether the bytes of each stanza are certainly one element; `tag`: see `are_elements`."""
-    firsts = stanzas.firsts if isinstance(stanzas, Copied) else stanzas
-    if len(firsts) == 1 and len(stanzas) > 1:
-        return not why_malformed(firsts[0].raw)
-    return are_elements(firsts, tag)
+def _are_whole(items: Sequence[Stanza | Copies], tag: bytes) -> bool:
+    """Whether the bytes of each are certainly one element; `tag`: see `are_elements`."""
+    return are_elements([item if isinstance(item, Stanza) else item.first for item in items], tag)
 
 
 class LinkGuard:
@@ -64,7 +63,7 @@ class LinkGuard:
         from_: str,
         to_domain: str,
         served_by: Mapping[str, str],
-        deliver: Deliver,
+        receiver: Receiver,
         tracer: HopRecorder,
         *,
         cut_here: bool = False,
@@ -82,7 +81,7 @@ class LinkGuard:
         self._senders = realm(from_domain, served_by)
         self._to = to_domain
         self._receivers = realm(to_domain, served_by)
-        self._deliver = deliver
+        self._receiver = receiver
         self._tracer = tracer
 
     def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
@@ -93,23 +92,23 @@ class LinkGuard:
         """Another process reads the link from now on: what was refused here comes to it."""
         self._is_let_go = True
 
-    def take(self, entry_id: str, stanzas: list[Stanza], first: int = 0) -> Settled:
+    def take(self, entry_id: str, items: Sequence[Stanza | Copies], first: int = 0) -> Settled:
         """Deliver the stanzas of one entry. It settles with the last of them, or fails with ConnectionLost.
 
         That is when the storage is away, so that the entry has to be read again; its `entry_id` is the same then,
         and so are the places of its stanzas. A storage that refuses a stanza for now is offered it again and again, and
         the link is not read on meanwhile. Any other failure is logged and settles the stanza.
         """
-        return self._let_through_all(
-            entry_id, enumerate(stanzas, first), self._cut_here or _are_whole(stanzas, self._tag)
-        )
+        return self._let_through_all(entry_id, enumerate(items, first), self._cut_here or _are_whole(items, self._tag))
 
-    def _let_through_all(self, entry_id: str, stanzas: Iterable[tuple[int, Stanza]], are_whole: bool) -> Settled:
+    def _let_through_all(self, entry_id: str, items: Iterable[tuple[int, Stanza | Copies]], are_whole: bool) -> Settled:
         unsettled: list[Unsettled] = []
-        for index, stanza in stanzas:
-            settled = self._let_through(entry_id, index, stanza, are_whole)
-            if settled is not None:
-                unsettled.append((settled, index, stanza))
+        for index, item in items:
+            place = f"{self._link}:{entry_id}:{index}"
+            if isinstance(item, Copies):
+                unsettled += [(settled, index, copy) for settled, copy in self._copies(place, item, are_whole)]
+            elif (settled := self._let_through(place, item, are_whole)) is not None:
+                unsettled.append((settled, index, item))
         if not unsettled:
             return None
         different = [*{settled: None for settled, _, _ in unsettled}]
@@ -148,8 +147,8 @@ class LinkGuard:
             raise ConnectionLost("the link is read elsewhere")
         return self._let_through_all(entry_id, stanzas, False)
 
-    def _let_through(self, entry_id: str, index: int, stanza: Stanza, is_whole: bool) -> Settled:
-        """Deliver one stanza, the `index`th of its entry, if it may pass; `is_whole`: its bytes are one element."""
+    def _let_through(self, place: str, stanza: Stanza, is_whole: bool) -> Settled:
+        """Deliver one stanza if it may pass; `is_whole`: its bytes are one element."""
         refusal = self._refusal(stanza, is_whole)
         if refusal is not None:
             self._drop(stanza, *refusal)
@@ -157,19 +156,46 @@ class LinkGuard:
         if stanza.trace_id:
             self._tracer.record("dequeued", stanza, node=QUEUE)
         try:
-            return self._deliver(stanza, f"{self._link}:{entry_id}:{index}")
+            return self._receiver.from_link(stanza, place)
         except Exception as error:  # one stanza must not hold up the link for ever
-            self._log.failure("Delivering a stanza from {from_domain}", from_domain=self._from)
-            self._tracer.record("dropped", stanza, f"delivering it failed: {error}", reason=reasons.INTERNAL_ERROR)
+            self._not_delivered(stanza, error)
             return None
 
-    def _refusal(self, stanza: Stanza, is_whole: bool) -> tuple[str, Reason] | None:
+    def _copies(self, place: str, copies: Copies, is_whole: bool) -> Iterable[tuple[Deferred[Any], Stanza]]:
+        """The same for one stanza for many, whose bytes are looked at once."""
+        here: list[Jid] = []
+        for to in copies.receivers:
+            if to.domainpart in self._receivers and is_address(to):
+                here.append(to)
+            else:
+                self._drop(addressed(copies.stanza, to), _NOT_HERE, reasons.MISROUTED)
+        if not here:
+            return ()
+        copies = Copies(copies.stanza, here)
+        refusal = self._refusal(copies.first, is_whole)
+        if refusal is not None:
+            self._drop(copies.first, *refusal)
+            return ()
+        if copies.trace_id:
+            for copy in copies.each():
+                self._tracer.record("dequeued", copy, node=QUEUE)
+        try:
+            return self._receiver.copies_from_link(copies, place)
+        except Exception as error:
+            self._not_delivered(copies.first, error)
+            return ()
+
+    def _not_delivered(self, stanza: Stanza, error: Exception) -> None:
+        self._log.failure("Delivering a stanza from {from_domain}", from_domain=self._from)
+        self._tracer.record("dropped", stanza, f"delivering it failed: {error}", reason=reasons.INTERNAL_ERROR)
+
+    def _refusal(self, stanza: Stanza, is_whole: bool) -> _Refusal | None:
         """Why the stanza may not pass; None where it may."""
         from_, to, raw = stanza.from_, stanza.to, stanza.raw
         if from_ is None or from_.domainpart not in self._senders:
             return "from is not of the link's domain", reasons.FORGED
         if to is None or to.domainpart not in self._receivers:
-            return "to is not of this domain", reasons.MISROUTED
+            return _NOT_HERE, reasons.MISROUTED
         begins = _opening(stanza.kind, from_)
         if begins is None:
             return "from is not an address", reasons.FORGED

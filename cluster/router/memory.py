@@ -15,10 +15,11 @@ from cluster.base.settled import Settled
 from cluster.base.turn import Stage, Turn
 from cluster.router.guard import LinkGuard
 from cluster.router.link_faults import LinkFaults
-from cluster.router.port import QUEUE, Bounce, Deliver, HopRecorder, no_link
+from cluster.router.port import QUEUE, HopRecorder, Receiver, no_link
 from cluster.router.reader import EntrySink
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.settings import FaultSettings
+from cluster.xmpp.copies import Copies, each_of
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -28,7 +29,7 @@ class Entry:
 
     def __init__(self, id: str) -> None:
         self.id = id
-        self.stanzas: list[Stanza] = []
+        self.items: list[Stanza | Copies] = []
         self.settled: Deferred[None] = Deferred()
 
 
@@ -142,8 +143,7 @@ class MemoryRouter:
         self.turn = turn
         self.domain = domain
         self.tracer = tracer
-        self._bounce: Bounce | None = None
-        self._deliver: Deliver | None = None
+        self._receiver: Receiver | None = None
         self._links: dict[str, MemoryLink] = {}
         self._gates: dict[str, EntrySink] = {}
         self.faults = LinkFaults(clock, domain, tracer, self._count, clock.seconds)
@@ -157,12 +157,12 @@ class MemoryRouter:
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> None:
         """Answer a stanza that cannot be carried."""
-        assert self._bounce is not None, "a stanza was sent before the router was started"
-        self._bounce(stanza, error)
+        assert self._receiver is not None, "a stanza was sent before the router was started"
+        self._receiver.bounce(stanza, error)
 
-    async def start(self, deliver: Deliver, bounce: Bounce) -> None:
+    async def start(self, receiver: Receiver) -> None:
         """Start to carry, first the entries that had not settled with an earlier router of this domain."""
-        self._deliver, self._bounce = deliver, bounce
+        self._receiver = receiver
         self.network.run(self)
         self.faults.update(self.network.faults(self.domain))
         for from_ in self.network.peers(self.domain):
@@ -179,12 +179,12 @@ class MemoryRouter:
 
     def read(self, from_: str) -> None:
         """Deliver the new entries of the link from this domain."""
-        if not self._is_reader or self._deliver is None:
+        if not self._is_reader or self._receiver is None:
             return
         gate = self._gates.get(from_)
         if gate is None:
             network = self.network
-            guard = LinkGuard(self.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
+            guard = LinkGuard(self.clock, from_, self.domain, network.served_by, self._receiver, self.tracer)
             gate = self._gates[from_] = self.faults.before(from_, guard, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
         while queue.unread and gate.may_read(0, 0):
@@ -212,7 +212,7 @@ class MemoryRouter:
             elif self._is_reader:
                 self.clock.callLater(after_s, remove, None)
 
-        settled = gate.take(entry.id, entry.stanzas)
+        settled = gate.take(entry.id, entry.items)
         if settled is None:
             acknowledge(None)
         else:
@@ -227,12 +227,12 @@ class MemoryLink:
         self._to = to
         self._entry: Entry | None = None
 
-    def send(self, stanza: Stanza) -> Settled:
-        """Carry the stanza; see `Link`."""
+    def send(self, item: Stanza | Copies) -> Settled:
+        """Carry it; see `Link`."""
         if self._entry is None:
             self._entry = Entry("")
             self._router.turn.add(self.flush, Stage.LINKS)
-        self._entry.stanzas.append(stanza)
+        self._entry.items.append(item)
         return self._entry.settled
 
     def flush(self) -> None:
@@ -258,17 +258,19 @@ class MemoryLink:
         entry.id = f"{int(network.clock.seconds() * 1000)}-{queue.written}"  # its time, as in Redis
         queue.entries[entry] = None
         queue.unread.append(entry)
-        for stanza in entry.stanzas:
-            if stanza.trace_id:
-                router.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)
+        for item in entry.items:
+            if item.trace_id:
+                for stanza in each_of(item):
+                    router.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)
         entry.settled.callback(None)
         reader = network.readers.get(self._to)
         if reader is not None:
             reader.clock.callLater(0, reader.read, router.domain)
 
     def _refuse(self, entry: Entry, error: StanzaError) -> None:
-        for stanza in entry.stanzas:
-            self._router.bounce(stanza, error)
+        for item in entry.items:
+            for stanza in each_of(item):
+                self._router.bounce(stanza, error)
         entry.settled.callback(None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from cluster.router.port import Bounce, Deliver, Link, Router
+from cluster.router.port import Link, Receiver, Router
 
 
 class MixedRouter:
@@ -20,10 +20,10 @@ class MixedRouter:
         """The link of the router that carries to this domain."""
         return (self._other if to_domain in self._domains else self._usual).link(to_domain)
 
-    async def start(self, deliver: Deliver, bounce: Bounce) -> None:
+    async def start(self, receiver: Receiver) -> None:
         """Start to carry, first what was not acknowledged before a crash."""
-        await self._usual.start(deliver, bounce)
-        await self._other.start(deliver, bounce)
+        await self._usual.start(receiver)
+        await self._other.start(receiver)
 
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""

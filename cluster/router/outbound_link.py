@@ -15,13 +15,14 @@ from twisted.python.failure import Failure
 
 from cluster.base import reasons
 from cluster.base.reasons import Reason
-from cluster.base.settled import Settled
+from cluster.base.settled import Settled, all_of
 from cluster.base.storage import log_failed
 from cluster.router.batch import MAX_BATCH_BYTES, Batch
 from cluster.router.entry_id import EntryId
 from cluster.router.fence import Marks
 from cluster.router.link_script import WRITE, WRITE_AGAIN
 from cluster.router.port import QUEUE, STANZA_BYTES, no_link
+from cluster.xmpp.copies import Copies, each_of
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -79,14 +80,41 @@ class OutboundLink:
     def _is_open(self) -> bool:
         return self._room > 0 and self._room_bytes > 0
 
-    def send(self, stanza: Stanza) -> Settled:
-        """Carry the stanza; see `Link`."""
+    def send(self, item: Stanza | Copies) -> Settled:
+        """Carry it; see `Link`."""
+        if isinstance(item, Copies):
+            return self._send_copies(item)
+        batch = self._batch(len(item.raw) + STANZA_BYTES)
+        if batch is None:
+            self._outbound.bounce(item, _away())
+            return None
+        batch.items.append(item)
+        return batch.settled
+
+    def _send_copies(self, copies: Copies) -> Settled:
+        """Carry one for many, in as many batches as its copies take."""
+        size_bytes = len(copies.stanza.raw) + STANZA_BYTES
+        settled: list[Settled] = []
+        left = copies.receivers
+        while left:
+            batch = self._batch(size_bytes)
+            if batch is None:
+                for copy in Copies(copies.stanza, left).each():
+                    self._outbound.bounce(copy, _away())
+                break
+            more = max(0, min(len(left) - 1, (MAX_BATCH_BYTES - batch.size_bytes) // size_bytes))
+            batch.size_bytes += more * size_bytes
+            self._outbound.waiting_bytes += more * size_bytes
+            batch.items.append(Copies(copies.stanza, left[: 1 + more]))
+            settled.append(batch.settled)
+            left = left[1 + more :]
+        return all_of(settled)
+
+    def _batch(self, size_bytes: int) -> Batch | None:
+        """The batch for so much more, which counts it; None where too much waits."""
         outbound, waiting = self._outbound, self._waiting
-        size_bytes = len(stanza.raw) + STANZA_BYTES
         waiting_bytes = outbound.waiting_bytes + size_bytes
         if waiting_bytes > MAX_WAITING_BYTES:
-            error = _timeout("the router is away or slow", reasons.ROUTER_AWAY)
-            outbound.bounce(stanza, error)
             return None
         outbound.waiting_bytes = waiting_bytes
         if not waiting:
@@ -94,9 +122,8 @@ class OutboundLink:
         if not waiting or (batch := waiting[-1]).size_bytes + size_bytes > MAX_BATCH_BYTES:
             batch = Batch()
             waiting.append(batch)
-        batch.stanzas.append(stanza)
         batch.size_bytes += size_bytes
-        return batch.settled
+        return batch
 
     def close(self) -> None:
         """Check the backlog again before more is written."""
@@ -128,13 +155,14 @@ class OutboundLink:
 
     def _write_first(self) -> None:
         batch = self._waiting.popleft()
-        batch.entry = self._outbound.encode(batch.stanzas)
+        batch.entry = self._outbound.encode(batch.items)
         self._room -= 1
         self._room_bytes -= len(batch.entry)
         self._write_next(batch)
-        for stanza in batch.stanzas:
-            if stanza.trace_id:  # recorded before the other side can see it
-                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)
+        for item in batch.items:
+            if item.trace_id:  # recorded before the other side can see it
+                for stanza in each_of(item):
+                    self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)
 
     def _write_next(self, batch: Batch) -> None:
         id = self._next_id()
@@ -161,7 +189,7 @@ class OutboundLink:
         self._is_refused = False
         self._unanswered.popleft()  # replies come in the order of the entries
         self._settle(batch)
-        batch.stanzas = []
+        batch.items = []
         self._answered.append(batch)
         self._answered_bytes += len(batch.entry)
         while self._answered_bytes > REMEMBERED_BYTES and len(self._answered) > 1:
@@ -287,8 +315,9 @@ class OutboundLink:
 
     def _refuse(self, batches: list[Batch], error: StanzaError) -> None:
         for batch in batches:
-            for stanza in batch.stanzas:
-                self._outbound.bounce(stanza, error)
+            for item in batch.items:
+                for stanza in each_of(item):
+                    self._outbound.bounce(stanza, error)
             self._settle(batch)
 
     def _settle(self, batch: Batch) -> None:
@@ -298,6 +327,10 @@ class OutboundLink:
 
 def _timeout(text: str, reason: Reason) -> StanzaError:
     return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reason)
+
+
+def _away() -> StanzaError:
+    return _timeout("the router is away or slow", reasons.ROUTER_AWAY)
 
 
 def _refused() -> StanzaError:

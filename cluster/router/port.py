@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
 
 from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -15,9 +18,8 @@ QUEUE = "router"
 STANZA_BYTES = 500
 """About the size of a stanza in memory besides its bytes."""
 
-Deliver = Callable[[Stanza, str], Settled]
-"""Accepts a stanza that came over a link; its entry is acknowledged when all of its stanzas have settled. The text is
-the stanza's place in all links, the same each time that it is read."""
+Unsettled = tuple[Deferred[Any], Stanza]
+"""A stanza, and when it has settled. Stanzas may share the Deferred."""
 
 Bounce = Callable[[Stanza, StanzaError], Settled]
 """Accepts a stanza that cannot be carried, to be answered with the error; it has settled when the answer is safe."""
@@ -43,8 +45,25 @@ class HopRecorder(Protocol):
 class Link(Protocol):
     """One direction between two domains, on the sender's side. Order is kept; a sent stanza is never forgotten."""
 
-    def send(self, stanza: Stanza) -> Settled:
-        """Carry the stanza. It has settled when a crash of this process can no longer lose it, or it was bounced."""
+    def send(self, item: Stanza | Copies) -> Settled:
+        """Carry a stanza, or one for many. It has settled when a crash of this process can no longer lose it, or it was
+        bounced."""
+
+
+class Receiver(Protocol):
+    """The domain at the end of its links: it accepts what came, and what cannot be carried."""
+
+    def from_link(self, stanza: Stanza, place: str) -> Settled:
+        """Accept a stanza that came over a link; its entry is acknowledged when all of its stanzas have settled.
+
+        `place`: that of the stanza in all links, the same each time that it is read. Stanzas that came as one, for many
+        receivers, share it."""
+
+    def copies_from_link(self, copies: Copies, place: str) -> Iterable[Unsettled]:
+        """Accept one for many; those that have not settled are returned."""
+
+    def bounce(self, stanza: Stanza, error: StanzaError) -> Settled:
+        """See `Bounce`."""
 
 
 class Router(Protocol):
@@ -57,7 +76,7 @@ class Router(Protocol):
         and its link is forgotten.
         """
 
-    async def start(self, deliver: Deliver, bounce: Bounce) -> None:
+    async def start(self, receiver: Receiver) -> None:
         """Start to carry, first the entries that were not acknowledged before a crash."""
 
     async def stop(self) -> None:

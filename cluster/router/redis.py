@@ -13,7 +13,7 @@ from cluster.router.assignment import AllLinks, LinkAssignment
 from cluster.router.guard import LinkGuard
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound
-from cluster.router.port import Bounce, Deliver, HopRecorder
+from cluster.router.port import HopRecorder, Receiver
 from cluster.router.reader import EntrySink
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.redis_faults import RedisFaults
@@ -62,13 +62,13 @@ class RedisRouter:
             reactor, turn, client, keys, domain, share or AllLinks(), entry.decode, self.faults.are_known
         )
 
-    async def start(self, deliver: Deliver, bounce: Bounce) -> None:
+    async def start(self, receiver: Receiver) -> None:
         """Begin to carry, first what was not acknowledged before a crash."""
-        self._outbound.start(bounce)
+        self._outbound.start(receiver.bounce)
         await self.faults.start()  # first, for they are to be known when something is read
 
         def open_sink(from_: str, on_room: Callable[[], None]) -> EntrySink:
-            guard = LinkGuard(self._reactor, from_, self._domain, self._served_by, deliver, self._tracer)
+            guard = LinkGuard(self._reactor, from_, self._domain, self._served_by, receiver, self._tracer)
             return self.faults.before(from_, guard, on_room)
 
         await self._inbound.start(open_sink)

@@ -61,7 +61,8 @@ def build(config: ServerConfig, ports: Ports) -> Server:
     components = {name: Component(name, secret, ports, routing) for name, secret in config.components.items()}
     services = [HostedService(name, config, ports, routing) for name in config.services]
     hosted = [PlacedService(each, ports, routing) for each in services]
-    local: tuple[LocalService, ...] = (domain.delivery, *components.values(), *hosted)
+    routing.add_accounts(domain.delivery)
+    local: tuple[LocalService, ...] = (*components.values(), *hosted)
     for each in local:
         routing.add(each)
     remote = RemoteSessions(ports.nodes, ports.new_id)

@@ -22,6 +22,7 @@ from cluster.server.sessions.session import Session
 from cluster.store.limits import Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Tracer
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
@@ -56,8 +57,8 @@ class ModuleContext:
     presence: Presence
     host: ServerHost
     tracer: Tracer
-    route: Callable[[Stanza], Settled]
-    """Send a stanza of the server itself."""
+    route: Callable[[Stanza | Copies], Settled]
+    """Send a stanza of the server itself, or one for many."""
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
     uptime_s: Callable[[], float]

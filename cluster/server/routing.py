@@ -6,16 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from twisted.internet.defer import fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base import reasons
-from cluster.base.settled import Settled
+from cluster.base.settled import Settled, all_of
 from cluster.host.unavailable import refusal
+from cluster.router.port import Unsettled
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.nodes.frames import Deliver
 from cluster.server.nodes.relayed import RelayedPlaces
 from cluster.trace.hop import Event
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large, too_many
@@ -28,6 +31,10 @@ _SHORT_BYTES = CARRIED.max_nodes
 """A stanza of this size has no more elements and attributes than are carried."""
 MAX_KNOWN = 1_024
 """Domainparts whose next hop is remembered; clients may write to any. Beyond, all are looked up again."""
+
+
+Hop = Callable[[Stanza, str], Settled]
+"""Accepts a stanza as `LocalService.deliver` does."""
 
 
 class LocalService(Protocol):
@@ -46,6 +53,26 @@ class LocalService(Protocol):
         """
 
 
+class DomainService(LocalService, Protocol):
+    """The domain itself, with its accounts."""
+
+    def deliver_copies(self, copies: Copies, place: str) -> list[Unsettled]:
+        """Accept one stanza for many accounts; those copies that have not settled."""
+
+
+def one_by_one(deliver: Hop, copies: Copies, place: str) -> list[Unsettled]:
+    """Deliver each copy; those that have not settled. One that raises fails alone."""
+    unsettled: list[Unsettled] = []
+    for copy in copies.each():
+        try:
+            settled = deliver(copy, place)
+        except Exception:
+            settled = fail()
+        if settled is not None:
+            unsettled.append((settled, copy))
+    return unsettled
+
+
 def _cannot_be_carried(raw: bytes) -> bool:
     """Whether the other end of a link would not take it: a long list of short elements too."""
     if len(raw) > _CARRIED_BYTES:
@@ -53,8 +80,6 @@ def _cannot_be_carried(raw: bytes) -> bool:
     return raw.count(b"<") + raw.count(b"=") > CARRIED.max_nodes and bool(why_too_large(raw))
 
 
-Hop = Callable[[Stanza, str], Settled]
-"""Accepts a stanza as `LocalService.deliver` does."""
 Step = Callable[[str], Hop | None]
 """The next hop for a domainpart; None if another step has to decide."""
 
@@ -89,6 +114,8 @@ class Routing:
         self._tracer = ports.tracer
         self._realm = frozenset((config.domain, *config.specialized))
         self._services: dict[str, LocalService] = {}
+        self._accounts: DomainService
+        """Set by `add_accounts`."""
         self._relayed = RelayedPlaces()
         self.bounced = 0
         """Stanzas that were answered with an error."""
@@ -104,11 +131,16 @@ class Routing:
         """Route stanzas for its domain to it."""
         self._services[service.domain] = service
 
+    def add_accounts(self, accounts: DomainService) -> None:
+        """Route stanzas for the domain itself to it."""
+        self._accounts = accounts
+        self.add(accounts)
+
     async def start(self) -> None:
         """Take stanzas from other domains."""
         secret = await self._store.secrets.get("stanza ids", f"{self._new_id()}{self._new_id()}".encode())
         self._stanza_ids = StanzaIds(secret)
-        await self._router.start(self.from_link, self.bounce)
+        await self._router.start(self)
 
     # --- the steps
 
@@ -127,9 +159,12 @@ class Routing:
             return self.too_large(stanza)
         return self.tell(node, stanza, place, home=home)
 
+    def _served_by(self, domainpart: str) -> str:
+        return self._config.served_by.get(domainpart, domainpart)
+
     def _federation(self, domainpart: str) -> Hop:
         """The server of another domain (RFC 6120 section 10.4)."""
-        domain = self._config.served_by.get(domainpart, domainpart)
+        domain = self._served_by(domainpart)
         detail = f"link to {domain}"
 
         def send(stanza: Stanza, place: str) -> Settled:
@@ -148,17 +183,33 @@ class Routing:
 
     # --- stanzas
 
-    def route(self, stanza: Stanza) -> Settled:
-        """Route a stanza whose sender is of this domain."""
-        to = stanza.to
+    def route(self, item: Stanza | Copies) -> Settled:
+        """Route a stanza, or one for many, whose sender is of this domain."""
+        if isinstance(item, Copies):
+            return all_of([self._route_copies(domainpart, copies) for domainpart, copies in item.by_domain()])
+        to = item.to
         if to is None:
             return None  # an answer to a stream that is gone
-        return self._of_here[to.domainpart](stanza, "")
+        return self._of_here[to.domainpart](item, "")
+
+    def _route_copies(self, domainpart: str, copies: Copies) -> Settled:
+        """To where stanzas for this domainpart go, in one piece as far as that can take it."""
+        if domainpart == self.jid.domainpart:
+            return all_of([settled for settled, _ in self._accounts.deliver_copies(copies, "")])
+        raw = copies.stanza.raw  # its copies have an address in addition, which ADDED_BYTES has room for
+        is_too_large = len(raw) > ENTERING_BYTES or (len(raw) > _SHORT_BYTES and _cannot_be_carried(copies.first.raw))
+        if is_too_large or domainpart in self._services or domainpart in self._config.components_at:
+            return all_of([self.route(copy) for copy in copies.each()])
+        domain = self._served_by(domainpart)
+        if copies.trace_id:
+            for copy in copies.each():
+                self._tracer.record(Event.ROUTED, copy, f"link to {domain}")
+        return self._router.link(domain).send(copies)
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
         """Route a stanza of another domain; a message gets an id by which a repetition is recognised."""
         self.from_links += 1
-        if self._relayed.nodes and self._relayed.is_known(place, self._nodes.name):
+        if self._relayed.nodes and self._relayed.is_known((place, stanza.to), self._nodes.name):
             return self._came_before(stanza)
         if stanza.kind == "message":
             stanza = arrived(stanza, self.id_at(place), self.jid, self._realm)
@@ -166,20 +217,34 @@ class Routing:
         assert to is not None  # the gate has checked it
         return self._of_link[to.domainpart](stanza, place)
 
+    def copies_from_link(self, copies: Copies, place: str) -> list[Unsettled]:
+        """The same for one stanza for many: all copies get the one id."""
+        unsettled: list[Unsettled] = []
+        for domainpart, part in copies.by_domain():
+            if domainpart != self.jid.domainpart or self._relayed.nodes:
+                unsettled += one_by_one(self.from_link, part, place)
+                continue
+            self.from_links += len(part.receivers)
+            if part.stanza.kind == "message":
+                part = Copies(arrived(part.stanza, self.id_at(place), self.jid, self._realm), part.receivers)
+            unsettled += self._accounts.deliver_copies(part, place)
+        return unsettled
+
     def from_node(self, node: str, told: Deliver, place: str) -> Settled:
         """Route a stanza from another node. One that an earlier reader of the link has sent on too is dropped."""
         stanza, at = told.stanza, told.place
+        relayed = at, stanza.to
         if at:
-            if self._relayed.is_known(at, node):
+            if self._relayed.is_known(relayed, node):
                 return self._came_before(stanza)
-            self._relayed.note(at, node)
+            self._relayed.note(relayed, node)
         elif stanza.kind == "message" and not is_marked(stanza):
             # like one of another domain: it may arrive twice if this node dies; the ids of our rooms stay
             stanza = arrived(stanza, self.id_at(place), self.jid, frozenset())
         to = stanza.to
         assert to is not None  # by which the other node found this one
         settled = self._of_node[to.domainpart](stanza, at or place)
-        return settled.addErrback(self._relayed.forget, at) if settled is not None and at else settled
+        return settled.addErrback(self._relayed.forget, relayed) if settled is not None and at else settled
 
     def id_at(self, place: str) -> str:
         """The id of the stanza at this place of a link or inbox: the same each time that it is read."""

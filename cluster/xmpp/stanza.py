@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal
 
@@ -114,28 +114,15 @@ def opening(kind: str, from_: Jid) -> bytes:
 
 @lru_cache(maxsize=16_384)
 def to_attribute(to: Jid) -> bytes:
-    """The address of a receiver as `addressed_to_each` splices it in."""
+    """The address of a receiver as `addressed` splices it in."""
     return f" to={quoteattr(str(to))}".encode()
 
 
-def addressed_to_each(stanza: Stanza, receivers: Iterable[Jid]) -> Iterator[Stanza]:
-    """Copies of a stanza whose bytes have no `to`: the address of each receiver is inserted after the sender's.
-
-    All other parts are shared. Copies for another domain cross the link as one (router/entry.py).
-    """
-    kind, from_, id, type, payloads, trace_id = (
-        stanza.kind, stanza.from_, stanza.id, stanza.type, stanza.payloads, stanza.trace_id,
-    )  # fmt: skip
-    assert from_ is not None
-    begin = opening(kind, from_)
-    rest = stanza.raw[len(begin) :]
-    for to in receivers:
-        raw = b"".join((begin, to_attribute(to), rest))
-        yield Stanza(kind, to, from_, id, type, payloads, raw, trace_id)
-
-
 def addressed(stanza: Stanza, to: Jid) -> Stanza:
-    """The copy for one receiver: faster than a generator for one."""
+    """The copy for one receiver of a stanza whose bytes have no `to`: the address is inserted after the sender's.
+
+    For many receivers: `copies.Copies`.
+    """
     assert stanza.from_ is not None
     start = len(opening(stanza.kind, stanza.from_))
     raw = stanza.raw[:start] + to_attribute(to) + stanza.raw[start:]

@@ -78,7 +78,7 @@ class S2sWorld:
         ports = self.ports(domain, node)
         node.router = router = S2sRouter(ports)
         self._running[node] = domain, ports.faults
-        await router.start(node.deliver, node.bounce)
+        await router.start(node)
         self.wires.listen(Address(domain, 5269), router)
         return node
 

@@ -7,6 +7,7 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from cluster.base.settled import Settled
+from cluster.xmpp.copies import Copies, each_of
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, make, opening
@@ -215,6 +216,93 @@ def test_every_place_is_another(run: Run) -> None:
         await s3.sent(chat("0", from_="falstaff@shakespeare.lit"))
         await world.until(lambda: len(s2.delivered) == 5)
         assert len(set(s2.places)) == 5
+
+    run(scenario)
+
+
+def copies(text: str, receivers: int, **parts: str) -> Copies:
+    """A message for so many resources."""
+    stanza = chat(text, **parts)
+    raw = stanza.raw.replace(b" to='juliet@capulet.lit'", b"")
+    to = [Jid.parse(f"juliet@capulet.lit/{number}") for number in range(receivers)]
+    return Copies(msgspec.structs.replace(stanza, to=None, raw=raw), to)
+
+
+def test_what_is_for_many_reaches_each_in_its_order(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        sent = [chat("before"), copies("all", 100), chat("after"), copies("all", 2)]
+        for item in sent:
+            s1.send(item)
+        await world.until(lambda: len(s2.delivered) == 104)
+        expected = [stanza for item in sent for stanza in each_of(item)]
+        assert [(stanza.to, text_of(stanza), stanza.raw) for stanza in s2.delivered] == [
+            (stanza.to, text_of(stanza), stanza.raw) for stanza in expected
+        ]
+
+    run(scenario)
+
+
+def test_what_is_for_many_settles_with_its_last_copy(run_queued: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        waiting: Deferred[None] = Deferred()
+        s2.settled_by = lambda stanza: waiting if stanza.to == last.receivers[-1] else None
+        last = copies("all", 3)
+        s1.send(last)
+        await world.until(lambda: len(s2.delivered) == 3)
+        await world.until_settled(MONTAGUE, CAPULET, 1)
+        waiting.callback(None)
+        await world.until_empty(MONTAGUE, CAPULET)
+
+    run_queued(scenario)
+
+
+def test_what_is_for_too_many_for_one_entry_reaches_all(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        s1.send(copies("x" * 20_000, 100))
+        await world.until(lambda: len(s2.delivered) == 100)
+        assert [stanza.to and stanza.to.resourcepart for stanza in s2.delivered] == [*map(str, range(100))]
+        assert s1.bounced == []
+
+    run(scenario)
+
+
+def test_what_is_for_many_returns_once_for_each(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1 = await world.start(MONTAGUE)
+        nobody = msgspec.structs.replace(
+            copies("all", 2), receivers=[Jid.parse(f"hamlet@denmark.example/{number}") for number in range(2)]
+        )
+        s1.send(nobody)
+        await world.until(lambda: len(s1.bounced) == 2)
+        assert [stanza.to for stanza, _ in s1.bounced] == nobody.receivers
+
+    run(scenario)
+
+
+def test_a_fault_has_each_copy_for_itself(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await world.set_faults(MONTAGUE, CAPULET, duplicate="100%")
+        s1.send(copies("all", 2))
+        await world.until(lambda: len(s2.delivered) == 4)
+        heard = [stanza.to.resourcepart for stanza in s2.delivered if stanza.to]
+        assert sorted(heard) == ["0", "0", "1", "1"]
+
+    run(scenario)
+
+
+def test_the_hops_of_each_copy_are_recorded(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        s1.send(copies("all", 2, trace_id="t1"))
+        await world.until(lambda: len(s2.delivered) == 2)
+        for node, event in ((s1, "enqueued"), (s2, "dequeued")):
+            assert [(hop.trace_id, hop.event, hop.to) for hop in node.hops] == [
+                ("t1", event, "juliet@capulet.lit/0"), ("t1", event, "juliet@capulet.lit/1"),
+            ]  # fmt: skip
 
     run(scenario)
 

@@ -17,10 +17,12 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from cluster.router.memory import MemoryNetwork
-from cluster.router.port import Router
+from cluster.router.port import Router, Unsettled
 from cluster.router.redis import RedisRouter
 from cluster.router.settings import FaultSettings, merged, parse
+from cluster.server.routing import one_by_one
 from cluster.trace.hop import Hop, Tracer
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, opening
@@ -77,17 +79,21 @@ class Node:
         """As a `Journal`."""
         self.hops.append(hop)
 
-    def deliver(self, stanza: Stanza, place: str) -> Settled:
+    def from_link(self, stanza: Stanza, place: str) -> Settled:
         self.delivered.append(stanza)
         self.places.append(place)
         return self.settled_by(stanza)
 
+    def copies_from_link(self, copies: Copies, place: str) -> list[Unsettled]:
+        return one_by_one(self.from_link, copies, place)
+
     def bounce(self, stanza: Stanza, error: StanzaError) -> None:
         self.bounced.append((stanza, error))
 
-    def send(self, stanza: Stanza) -> Settled:
-        assert stanza.to is not None
-        return self.router.link(stanza.to.domainpart).send(stanza)
+    def send(self, item: Stanza | Copies) -> Settled:
+        to = item.to if isinstance(item, Stanza) else item.receivers[0]
+        assert to is not None
+        return self.router.link(to.domainpart).send(item)
 
     async def sent(self, stanza: Stanza) -> None:
         """Send it, and wait until it is safe or bounced."""
@@ -154,7 +160,7 @@ class MemoryWorld:
     async def start(self, domain: str) -> Node:
         node = Node(self.clock)
         node.router = self.network.router(domain, node.tracer)
-        await node.router.start(node.deliver, node.bounce)
+        await node.router.start(node)
         return node
 
     async def set_faults(self, from_: str, to: str, **texts: str) -> None:
@@ -225,7 +231,7 @@ class RedisWorld:
             served_by=SERVED_BY,
             peers=PEERS.get(domain),
         )  # fmt: skip
-        await node.router.start(node.deliver, node.bounce)
+        await node.router.start(node)
         return node
 
     async def set_faults(self, from_: str, to: str, **texts: str) -> None:

@@ -26,7 +26,10 @@ class Links(Protocol):
     """The links into this domain."""
 
     ports: S2sPorts
-    bounce: Bounce
+
+    @property
+    def bounce(self) -> Bounce:
+        """Answers a stanza that cannot be delivered."""
 
     def link(self, from_domain: str) -> IncomingLink:
         """The link of this domain: that of its server."""

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.storage import log_failed
-from cluster.router.port import Bounce, Deliver
+from cluster.router.port import Receiver
 from cluster.router.s2s.arrivals import Arrivals
 from cluster.router.s2s.connection import ServerConnection
 from cluster.router.s2s.incoming_link import IncomingLink, Reading
@@ -55,10 +55,10 @@ class IncomingStreams(Factory):
     noisy = False
     log = Logger()
 
-    def __init__(self, options: ServerOptions, ports: S2sPorts, deliver: Deliver, bounce: Bounce) -> None:
+    def __init__(self, options: ServerOptions, ports: S2sPorts, receiver: Receiver) -> None:
         self.ports = ports
         self.options = options
-        self.bounce = bounce
+        self.bounce = receiver.bounce
         self.verifier = Verifier(options, ports)
         self.streams: dict[IncomingConnection, None] = {}
         self.half_open: dict[IncomingConnection, None] = {}
@@ -67,7 +67,7 @@ class IncomingStreams(Factory):
         """The bidirectional streams (XEP-0288), by the pair whose stanzas may be written to them, now or soon."""
         self.on_both_ways: Callable[[Pair], None] = lambda pair: None
         """Called when one may be written to, or is over."""
-        self._deliver = deliver
+        self._receiver = receiver
         self._links: dict[str, IncomingLink] = {}
         self._sweep: Any = None
 
@@ -91,7 +91,7 @@ class IncomingStreams(Factory):
         if link is None:
             if len(self._links) >= MAX_LINKS:
                 self._forget_idle_links()
-            link = self._links[name] = IncomingLink(name, self.ports, self._deliver)
+            link = self._links[name] = IncomingLink(name, self.ports, self._receiver)
         return link
 
     def _forget_idle_links(self) -> None:

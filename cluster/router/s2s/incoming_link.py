@@ -14,7 +14,7 @@ from cluster.base.clock import Clock
 from cluster.base.settled import Settled
 from cluster.base.storage import log_failed
 from cluster.router.guard import LinkGuard
-from cluster.router.port import Deliver
+from cluster.router.port import Receiver
 from cluster.router.reader import EntrySink
 from cluster.router.s2s.ports import S2sPorts
 from cluster.xmpp.stanza import Stanza
@@ -91,8 +91,8 @@ class ServerSink:
 class IncomingLink:
     """The link from one domain, over any number of streams."""
 
-    def __init__(self, from_: str, ports: S2sPorts, deliver: Deliver) -> None:
-        guard = LinkGuard(ports.clock, from_, ports.domains[0], ports.served_by, deliver, ports.tracer, cut_here=True)
+    def __init__(self, from_: str, ports: S2sPorts, receiver: Receiver) -> None:
+        guard = LinkGuard(ports.clock, from_, ports.domains[0], ports.served_by, receiver, ports.tracer, cut_here=True)
         self._sink = ports.faults.before(from_, ServerSink(guard, ports.clock), self._on_room)
         self._unsettled = self._unsettled_bytes = 0
         self._paused: dict[Reading, None] = {}

@@ -11,12 +11,13 @@ from twisted.logger import Logger
 
 from cluster.base import reasons
 from cluster.base.clock import as_interface
-from cluster.base.settled import Settled
-from cluster.router.port import Bounce, Deliver
+from cluster.base.settled import Settled, all_of
+from cluster.router.port import Receiver
 from cluster.router.s2s.incoming import IncomingStreams
 from cluster.router.s2s.pair import OutgoingPair
 from cluster.router.s2s.ports import IDLE_S, S2sPorts
 from cluster.router.s2s.queue import Held
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.servers.dialback import Pair
@@ -37,8 +38,12 @@ class S2sLink:
     def __init__(self, router: S2sRouter) -> None:
         self._router = router
 
-    def send(self, stanza: Stanza) -> Settled:
-        """Carry the stanza. It has settled when the peer has acknowledged it, or as OutgoingPair says."""
+    def send(self, item: Stanza | Copies) -> Settled:
+        """Carry it; of one for many, each copy. It has settled when the peer has acknowledged it, or as OutgoingPair
+        says."""
+        return self._send(item) if isinstance(item, Stanza) else all_of([self._send(copy) for copy in item.each()])
+
+    def _send(self, stanza: Stanza) -> Settled:
         from_, to = stanza.from_, stanza.to
         assert from_ is not None  # routing has checked both
         assert to is not None
@@ -107,12 +112,12 @@ class S2sRouter(Factory):
                 return True
         return False
 
-    async def start(self, deliver: Deliver, bounce: Bounce) -> None:
+    async def start(self, receiver: Receiver) -> None:
         """Start to carry, and to accept streams."""
         self._options = ServerOptions(
             self._ports.tls_mode, await self._ports.secret(), IDLE_S, peers=self._ports.peers
         )  # fmt: skip
-        self._streams = self._incoming = IncomingStreams(self._options, self._ports, deliver, bounce)
+        self._streams = self._incoming = IncomingStreams(self._options, self._ports, receiver)
         self._streams.on_both_ways = self._on_both_ways
         self._incoming.startFactory()
 

@@ -9,13 +9,16 @@ from cluster.base import reasons
 from cluster.base.context import in_this_context
 from cluster.base.settled import Settled
 from cluster.host.iq import IqDispatch
+from cluster.router.port import Unsettled
 from cluster.server.config import Ports
 from cluster.server.context import ModuleContext
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.im.delivery import MessageDelivery
-from cluster.server.routing import Routing
+from cluster.server.im.message_hooks import OF_ROOMS
+from cluster.server.routing import Routing, one_by_one
 from cluster.server.sessions.session import Session
 from cluster.trace.hop import Event
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
@@ -23,7 +26,7 @@ from cluster.xmpp.subscription import TYPES
 
 
 class AccountDelivery:
-    """A `LocalService`: the domain itself, its accounts and their resources, wherever in the domain they are."""
+    """A `DomainService`: the domain itself, its accounts and their resources, wherever in the domain they are."""
 
     def __init__(
         self,
@@ -60,6 +63,22 @@ class AccountDelivery:
         if settled is None or place:
             return settled
         return settled.addErrback(in_this_context(self._routing.not_delivered), stanza)
+
+    def deliver_copies(self, copies: Copies, place: str) -> list[Unsettled]:
+        """The same for all of these, in one loop: what a session here gets from a room goes to it at once."""
+        stanza = copies.stanza
+        if stanza.kind != "message" or stanza.type != OF_ROOMS:
+            return one_by_one(self.deliver, copies, place)
+        online, others = self._online, list[Jid]()
+        for to, copy in zip(copies.receivers, copies.each(), strict=True):
+            account = online.get(to.localpart)
+            if account is None or (session := account.open_session(to.resourcepart)) is None:
+                others.append(to)
+            else:
+                session.send(copy)
+                if copy.trace_id:
+                    self._tracer.record(Event.DELIVERED, copy, to.resourcepart, reason=session.why_not_now)
+        return one_by_one(self.deliver, Copies(stanza, others), place)
 
     def _deliver_to_domain(self, stanza: Stanza) -> Settled:
         if stanza.kind == "iq":

@@ -59,6 +59,12 @@ class LocalAccount:
         """Its available resources."""
         return [session for session in self.sessions.values() if session.presence is not None]
 
+    def open_session(self, resourcepart: str) -> Session | None:
+        """The session of a resource, if nothing can be in the way of a message to it now."""
+        session = self.sessions.get(resourcepart)
+        is_open = session is not None and not session.is_behind and self.held is None and self.barrier is None
+        return session if is_open else None
+
     def shows_presence_to(self, contact: Jid) -> bool:
         """The contact is subscribed to this account's presence."""
         item = self.roster.get(contact.bare)

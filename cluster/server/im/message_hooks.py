@@ -13,9 +13,9 @@ from cluster.xmpp.stanza import Stanza
 if TYPE_CHECKING:
     from cluster.server.context import ModuleContext
 
-_OF_ROOMS = "groupchat"
-"""The room keeps these messages, and sends them to each resource that is in it; no account does (XEP-0313 section
-6.1.1, XEP-0280 section 6.1)."""
+OF_ROOMS = "groupchat"
+"""Messages of this type: the room keeps them, and sends them to each resource that is in it; no account does (XEP-0313
+section 6.1.1, XEP-0280 section 6.1)."""
 
 
 class MessageHooks:
@@ -39,7 +39,7 @@ class MessageHooks:
 
     def arriving(self, account: LocalAccount, stanza: Stanza) -> Stanza:
         """The message in the form in which the account gets it."""
-        if stanza.type == _OF_ROOMS:
+        if stanza.type == OF_ROOMS:
             return stanza
         for handler in self._arriving:
             stanza = handler(self._ctx, account, stanza)
@@ -48,7 +48,7 @@ class MessageHooks:
     def delivered(self, account: LocalAccount, stanza: Stanza, sessions: Sequence[Session]) -> Settled:
         """The message is delivered: to these sessions, or to none if it is stored for later."""
         settled: Settled = None
-        if stanza.type == _OF_ROOMS:
+        if stanza.type == OF_ROOMS:
             return settled
         for handler in self._delivered:
             kept = handler(self._ctx, account, stanza, sessions)

@@ -11,11 +11,12 @@ from cluster.server.im.presence_hooks import PresenceHooks
 from cluster.server.sessions.session import Session
 from cluster.store.port import RosterItem
 from cluster.xmpp import element as xml
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions.delay import delayed
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
-from cluster.xmpp.stanza import Stanza, addressed, addressed_to_each, make
+from cluster.xmpp.stanza import Stanza, addressed, make
 
 SHOWS = ("away", "chat", "dnd", "xa")
 """RFC 6121 section 4.7.2.1."""
@@ -27,7 +28,7 @@ class Presence:
 
     def __init__(
         self,
-        route: Callable[[Stanza], Settled],
+        route: Callable[[Stanza | Copies], Settled],
         new_id: Callable[[], str],
         now_utc_s: Callable[[], float],
         hooks: PresenceHooks,
@@ -103,12 +104,12 @@ class Presence:
         return self._route(stanza)
 
     def _tell_contacts(self, account: LocalAccount, presence: Stanza) -> Settled:
-        contacts = (
+        contacts = [
             item.jid
             for item in account.roster.values()
             if item.subscription in ("from", "both") and not account.blocks(item.jid)
-        )
-        return all_of(self._route(copy) for copy in addressed_to_each(presence, contacts))
+        ]
+        return self._route(Copies(presence, contacts))
 
     def ask_contacts(self, account: LocalAccount) -> Settled:
         """Probe all contacts whose presence this account sees, and repeat its unanswered requests."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from cluster.xmpp.jid import Jid
+
 REMEMBERED = 16_384
 """Stanzas, about 3 MB: many more than a reader can have unacknowledged (router/inbound.py)."""
 
 _Result = TypeVar("_Result")
+Place = tuple[str, Jid | None]
+"""The place of a stanza in a link, and its receiver: the copies of one stanza for many share the place."""
 
 
 class RelayedPlaces:
@@ -18,20 +22,20 @@ class RelayedPlaces:
     """
 
     def __init__(self) -> None:
-        self.nodes: dict[str, str] = {}
+        self.nodes: dict[Place, str] = {}
         """By place. Usually empty, so callers on the message path check it first."""
 
-    def is_known(self, place: str, node: str) -> bool:
+    def is_known(self, place: Place, node: str) -> bool:
         """Whether it came from a node other than this one."""
         return self.nodes.get(place, node) != node
 
-    def note(self, place: str, node: str) -> None:
+    def note(self, place: Place, node: str) -> None:
         """Remember the place."""
         self.nodes[place] = node
         if len(self.nodes) > REMEMBERED:
             del self.nodes[next(iter(self.nodes))]
 
-    def forget(self, result: _Result, place: str) -> _Result:
+    def forget(self, result: _Result, place: Place) -> _Result:
         """Forget the place: the stanza was not delivered, and will come again."""
         self.nodes.pop(place, None)
         return result

@@ -18,6 +18,7 @@ from cluster.host.state import MemoryState
 from cluster.store.limits import Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Tracer
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.element import Element
 from cluster.xmpp.stanza import Stanza
 
@@ -106,8 +107,8 @@ class ServiceContext:
     """The domain of the server that hosts the service."""
     service: Service
     host: ModuleHost[ServiceContext]
-    route: Callable[[Stanza], Settled]
-    """Send a stanza of the service on its way."""
+    route: Callable[[Stanza | Copies], Settled]
+    """Send a stanza of the service on its way, or one for many."""
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
     clock: Clock

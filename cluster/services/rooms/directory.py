@@ -12,17 +12,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base import reasons
-from cluster.base.settled import Settled, all_of
+from cluster.base.settled import Settled
 from cluster.server.services.service import ServiceContext, ServiceState
 from cluster.services.rooms.history import is_said
 from cluster.services.rooms.room import Room, Session
 from cluster.services.rooms.settings import MAX_WAITING, SHARE_OF_ACCOUNT, SHARE_OF_DOMAIN, RoomsSettings
 from cluster.store.rooms import Affiliate, Affiliation, RoomChange, RoomRecord, RoomSettings
 from cluster.trace.hop import Event
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Stanza, addressed, addressed_to_each
+from cluster.xmpp.stanza import Stanza, addressed
 
 _ID_BYTES = 20
 Take = Callable[["Rooms", Stanza], Settled]
@@ -137,11 +138,11 @@ class Rooms:
 
     def send(self, stanza: Stanza, sessions: Iterable[Session]) -> Settled:
         """Send a copy of the stanza, which has no `to` in its bytes, to each session, in their order."""
-        route, receivers = self.ctx.route, [session.jid for session in sessions]
+        receivers = [session.jid for session in sessions]
         if stanza.trace_id:
             detail = f"{len(receivers)} copies"
             self.ctx.tracer.record(Event.ROUTED, stanza, detail, copies=len(receivers))
-        return all_of([route(copy) for copy in addressed_to_each(stanza, receivers)])
+        return self.ctx.route(Copies(stanza, receivers))
 
     def send_to(self, stanza: Stanza, session: Session) -> Settled:
         """Send a copy to one session."""

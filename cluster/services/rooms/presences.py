@@ -87,22 +87,21 @@ def tell(
     `own_statuses`: for that session alone. `viewers`: the receivers, by default all. `is_shown`: if False, only the
     occupant's own sessions are told.
     """
-    made: dict[tuple[bool, bool, bool], Stanza] = {}
-    told = []
+    told: dict[tuple[bool, bool, bool], tuple[Stanza, list[Session]]] = {}
     for viewer in room.sessions.values() if viewers is None else viewers:
         is_own = viewer.occupant is session.occupant
         if not (is_shown or is_own):
             continue
         variant = room.sees_addresses(viewer), is_own, viewer is session
-        stanza = made.get(variant)
-        if stanza is None:
+        if variant not in told:
             codes = statuses + ((SELF,) if is_own else ()) + (own_statuses if viewer is session else ())
-            stanza = made[variant] = presence_of(
+            stanza = presence_of(
                 session, item, type=type, with_jid=variant[0], statuses=codes, payload=payload,
                 id=id if viewer is session else None,
             )  # fmt: skip
-        told.append(rooms.send_to(stanza, viewer))
-    return all_of(told)
+            told[variant] = stanza, []
+        told[variant][1].append(viewer)
+    return all_of([rooms.send(stanza, viewers) for stanza, viewers in told.values()])
 
 
 def show_room(rooms: Rooms, room: Room, newcomer: Session) -> Settled:

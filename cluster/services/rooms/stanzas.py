@@ -1,4 +1,4 @@
-"""Stanzas of a room without `to` in their bytes: for all occupants (`addressed_to_each`) and for the archive."""
+"""Stanzas of a room without `to` in their bytes: for all occupants (`Copies`) and for the archive."""
 
 from __future__ import annotations
 

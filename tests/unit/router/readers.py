@@ -39,7 +39,7 @@ async def reader(world: RedisWorld, share: Handed) -> Node:
         now_utc_s=world.reactor.seconds, share=share,
         turn=Turn(world.reactor),
     )  # fmt: skip
-    await node.router.start(node.deliver, node.bounce)
+    await node.router.start(node)
     return node
 
 

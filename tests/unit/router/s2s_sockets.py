@@ -114,7 +114,7 @@ class Server:
 
     async def _start(self) -> None:
         self.node.router = self.router
-        await self.router.start(self.node.deliver, self.node.bounce)
+        await self.router.start(self.node)
         self._listener = self.thread.reactor.listenTCP(0, self.router, 1024, "127.0.0.1")
         self.port = self._listener.getHost().port
 

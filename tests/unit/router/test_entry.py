@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from cluster.router import entry
+from cluster.xmpp.copies import Copies
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import CARRIED
@@ -21,36 +22,32 @@ def said(text: str, *, id: str = "m1", from_: Jid = ROOM) -> Stanza:
     return make("message", from_=from_, id=id, type="groupchat", payload=[body])
 
 
-def copies(stanza: Stanza, receivers: list[Jid] = RECEIVERS) -> list[Stanza]:
-    return [addressed(stanza, receiver) for receiver in receivers]
+def bundle(stanza: Stanza, receivers: dict[int, list[Jid]]) -> bytes:
+    """An entry as another implementation may write it."""
+    return msgspec.msgpack.encode({"stanzas": [stanza], "receivers": receivers})
 
 
 def test_what_many_get_crosses_once() -> None:
-    stanzas = copies(said("But, soft! " * 30))
-    encoded = entry.encode(stanzas)
+    copies = Copies(said("But, soft! " * 30), RECEIVERS)
+    encoded = entry.encode([copies])
     assert encoded.count(b"But, soft!") == 30
-    assert len(encoded) < len(msgspec.msgpack.encode(stanzas)) / 5
-    assert entry.decode(encoded) == stanzas
+    assert len(encoded) < len(msgspec.msgpack.encode([*copies.each()])) / 5
+    assert entry.decode(encoded) == [copies]
 
 
-def test_other_stanzas_stay_in_their_places() -> None:
-    one, two = said("one"), said("two", id="m2")
-    stanzas = [
-        *copies(one, RECEIVERS[:3]), *copies(two, RECEIVERS[:2]), addressed(one, RECEIVERS[5]),
-        make("iq", from_=ROOM, to=RECEIVERS[0], id="q", type="get"), *copies(said("x", id="m3"), RECEIVERS[:1]),
-    ]  # fmt: skip
-    assert entry.decode(entry.encode(stanzas)) == stanzas
-
-
-def test_what_only_looks_like_a_copy_is_none() -> None:
+def test_the_copies_differ_in_their_receivers_only() -> None:
     stanza = said("one")
-    other = msgspec.structs.replace(addressed(stanza, RECEIVERS[1]), trace_id="t")
-    changed = msgspec.structs.replace(
-        addressed(stanza, RECEIVERS[2]), raw=addressed(stanza, RECEIVERS[2]).raw.replace(b"one", b"two")
-    )
-    swapped = make("message", to=RECEIVERS[3], from_=ROOM, id="m1", type="groupchat")
-    stanzas = [addressed(stanza, RECEIVERS[0]), other, changed, swapped, swapped]
-    assert entry.decode(entry.encode(stanzas)) == stanzas
+    assert [*Copies(stanza, RECEIVERS).each()] == [addressed(stanza, receiver) for receiver in RECEIVERS]
+    assert [each.tree.get("to") for each in Copies(stanza, RECEIVERS).each()] == [*map(str, RECEIVERS)]
+
+
+def test_all_stay_in_their_places() -> None:
+    one, two = said("one"), said("two", id="m2")
+    items = [
+        Copies(one, RECEIVERS[:3]), addressed(one, RECEIVERS[5]), Copies(two, RECEIVERS[:2]),
+        make("iq", from_=ROOM, to=RECEIVERS[0], id="q", type="get"), Copies(said("x", id="m3"), RECEIVERS[:1]),
+    ]  # fmt: skip
+    assert entry.decode(entry.encode(items)) == items
 
 
 def test_an_entry_without_copies_is_a_plain_list() -> None:
@@ -60,35 +57,25 @@ def test_an_entry_without_copies_is_a_plain_list() -> None:
     assert entry.decode(entry.encode([])) == []
 
 
-def test_it_is_known_whose_bytes_came() -> None:
-    stanzas = [*copies(said("one"), RECEIVERS[:3]), addressed(said("two", id="m2"), RECEIVERS[0])]
-    found = entry.decode(entry.encode(stanzas))
-    assert isinstance(found, entry.Copied)
-    assert found.firsts == [stanzas[0], stanzas[3]]
-
-
-def test_a_receiver_that_is_no_address() -> None:
-    """Its copy might be no element, so all bytes are looked at."""
-    bundle = {"stanzas": copies(said("one"), RECEIVERS[:1]), "others": {0: [Jid("juliet", "capulet.lit", "a\0")]}}
-    assert not isinstance(entry.decode(msgspec.msgpack.encode(bundle)), entry.Copied)
-
-
 def test_a_few_bytes_cannot_become_many() -> None:
     """The other side may write what it likes into its own link."""
-    large = addressed(said("x" * (CARRIED.max_bytes // 2)), RECEIVERS[0])
-    bundle = {"stanzas": [large], "others": {0: RECEIVERS * 100}}
     with pytest.raises(msgspec.DecodeError):
-        entry.decode(msgspec.msgpack.encode(bundle))
+        entry.decode(bundle(said("x" * (CARRIED.max_bytes // 2)), {0: RECEIVERS * 100}))
 
 
-def test_a_stanza_whose_addresses_stand_elsewhere_is_not_copied() -> None:
-    stanza = addressed(said("one"), RECEIVERS[0])
-    stanza = msgspec.structs.replace(stanza, raw=b"<message to='x'/>")
+@pytest.mark.parametrize("receivers", [{-1: RECEIVERS[:1]}, {1: RECEIVERS[:1]}, {0: []}])
+def test_receivers_of_no_stanza_and_no_receivers(receivers: dict[int, list[Jid]]) -> None:
     with pytest.raises(msgspec.DecodeError):
-        entry.decode(msgspec.msgpack.encode({"stanzas": [stanza], "others": {0: RECEIVERS[:1]}}))
+        entry.decode(bundle(said("one"), receivers))
 
 
-@pytest.mark.parametrize("bad", [{"stanzas": 1, "others": {}}, {"montague.lit/s1-2": "1-1"}, 7])
+@pytest.mark.parametrize("change", [{"raw": b"<message to='x'/>"}, {"from_": None}])
+def test_a_stanza_without_a_place_for_the_address_is_not_copied(change: dict[str, object]) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        entry.decode(bundle(msgspec.structs.replace(said("one"), **change), {0: RECEIVERS[:1]}))
+
+
+@pytest.mark.parametrize("bad", [{"stanzas": 1, "receivers": {}}, {"montague.lit/s1-2": "1-1"}, 7])
 def test_what_is_no_entry(bad: object) -> None:
     with pytest.raises(msgspec.DecodeError):
         entry.decode(msgspec.msgpack.encode(bad))

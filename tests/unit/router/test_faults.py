@@ -164,7 +164,7 @@ class Run:
     def start(self, domain: str) -> Node:
         node = Node(self.clock)
         node.router = self.network.router(domain, node.tracer)
-        Deferred.fromCoroutine(node.router.start(node.deliver, node.bounce))
+        Deferred.fromCoroutine(node.router.start(node))
         return node
 
     def let_pass(self, seconds: float) -> None:

@@ -13,6 +13,7 @@ from cluster.router.settings import FaultSettings, parse
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
 from tests.helpers import memory_tracer
+from tests.ports.worlds import Node
 
 
 def test_what_is_sent_is_written_before_the_sessions_are_kept() -> None:
@@ -65,7 +66,7 @@ def test_all_nodes_of_a_domain_learn_the_faults_of_its_links() -> None:
     nodes = [network.router("capulet.lit", memory_tracer(name, clock)) for name in ("s2", "s2-2")]
     taken: list[str] = []
     for node in nodes:
-        Deferred.fromCoroutine(node.start(lambda stanza, place: None, lambda stanza, error: None))
+        Deferred.fromCoroutine(node.start(Node(clock)))
     network.set_faults("montague.lit", "capulet.lit", FaultSettings("", parse({"delay": "1s"})))
     for name, node in zip("ab", nodes, strict=True):
         sink = node.faults.before("montague.lit", Sink(taken, name), lambda: None)

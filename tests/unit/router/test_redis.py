@@ -144,7 +144,7 @@ def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: Redi
             now_utc_s=world.reactor.seconds,
         )
         with pytest.raises(ReplyError):  # it may not even listen
-            await evil.router.start(evil.deliver, evil.bounce)
+            await evil.router.start(evil)
         await evil.sent(chat("forged", to="falstaff@shakespeare.lit"))
         assert [error.condition for _, error in evil.bounced] == [Condition.REMOTE_SERVER_TIMEOUT]
         assert s3.delivered == []

@@ -135,7 +135,7 @@ def test_all_nodes_of_a_domain_share_the_faults_of_its_link(world: RedisWorld) -
             now_utc_s=world.reactor.seconds,
             turn=Turn(world.reactor), sender="montague.lit/s1-2", share=Handed(False),
         )  # fmt: skip
-        await further.router.start(further.deliver, further.bounce)
+        await further.router.start(further)
         await world.set_faults(MONTAGUE, CAPULET, loss="100%")
         await further.sent(chat("lost"))
         await world.until(lambda: world.lost(MONTAGUE, CAPULET) == 1)

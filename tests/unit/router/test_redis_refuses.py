@@ -189,7 +189,7 @@ def test_nothing_is_acknowledged_that_is_not_kept(world: RedisWorld) -> None:
             world.reactor, client, world.keys, domain=CAPULET, tracer=s2.tracer, max_backlog=50,
             now_utc_s=world.reactor.seconds, turn=turn,
         )  # fmt: skip
-        await s2.router.start(s2.deliver, s2.bounce)
+        await s2.router.start(s2)
         await s1.sent(chat("1"))
         await world.until(lambda: s2.delivered and asked)
         await client.flush()
@@ -216,7 +216,7 @@ def test_nor_what_came_later_when_the_first_of_it_is(world: RedisWorld) -> None:
             world.reactor, client, world.keys, domain=CAPULET, tracer=s2.tracer, max_backlog=50,
             now_utc_s=world.reactor.seconds, turn=turn,
         )  # fmt: skip
-        await s2.router.start(s2.deliver, s2.bounce)
+        await s2.router.start(s2)
         for number in (1, 2):
             await s1.sent(chat(str(number)))
             await world.until(lambda number=number: len(kept) == number)

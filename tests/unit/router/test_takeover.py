@@ -26,7 +26,7 @@ async def sender(world: RedisWorld, name: str) -> Node:
         world.reactor, client, world.keys, turn=Turn(world.reactor), domain=MONTAGUE, sender=name, tracer=node.tracer,
         max_backlog=1_000, now_utc_s=world.reactor.seconds, share=Handed(False),
     )  # fmt: skip
-    await node.router.start(node.deliver, node.bounce)
+    await node.router.start(node)
     return node
 
 
