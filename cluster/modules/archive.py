@@ -17,7 +17,6 @@ from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
 from cluster.store.archive import ArchivedMessage, UnknownId
 from cluster.streams.outbox import MAX_UNSENT_BYTES
-from cluster.xmpp import element as xml
 from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
@@ -30,10 +29,6 @@ from cluster.xmpp.stanza_id import is_of_place, stanza_id, with_id_of_mark, with
 MAX_AHEAD_BYTES = MAX_UNSENT_BYTES // 2
 """Unread bytes of a client up to which it gets a further page: otherwise many requests for pages would end its
 stream."""
-MAX_LISTED = 1_000
-"""Addresses in the preferences of one account; more are refused with `resource-constraint`."""
-MAX_LIST_BYTES = 131_072
-"""Of the preferences of one account."""
 _NOTHING = mam_prefs.Preferences(default="never")
 _BODY = f"{CLIENT} body"
 _STORE = f"{HINTS} store"
@@ -167,14 +162,9 @@ async def change_preferences(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """Change what is archived from now on (XEP-0441 section 2.1)."""
     account = _session(ctx, iq).account
     preferences = mam_prefs.read(iq.payload())
-    if len(preferences.always) + len(preferences.never) > MAX_LISTED:
-        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"at most {MAX_LISTED} addresses can be listed")
-    element = mam_prefs.to_element(preferences)
-    if len(xml.serialize(element)) > MAX_LIST_BYTES:
-        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"the preferences have at most {MAX_LIST_BYTES} bytes")
     kept.set(account, preferences)
     await kept.save(ctx.store.documents, account)
-    return iq.reply(element)
+    return iq.reply(mam_prefs.to_element(preferences))
 
 
 @module.on_iq("set", "query", addressed_to=("account",))

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from cluster.xmpp.extensions.mam_prefs import Preferences
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
@@ -50,6 +51,8 @@ class RoomSettings(msgspec.Struct, frozen=True):
     """Empty: no password is needed."""
     is_archived: bool = True
     """Messages are archived (XEP-0313), and newcomers are told so."""
+    archive_preferences: Preferences = Preferences()
+    """Whose messages are (XEP-0441), by real address."""
     is_public: bool = True
     """The service lists it."""
     is_persistent: bool = False

@@ -54,6 +54,7 @@ external = partial(rule, "XEP-0178")
 sm = partial(rule, "XEP-0198")
 dialback = partial(rule, "XEP-0220")
 bidi = partial(rule, "XEP-0288")
+preferences = partial(rule, "XEP-0441")
 limits = partial(rule, "XEP-0478")
 
 

@@ -15,6 +15,7 @@ from cluster.store.rooms import (
     Subject,
 )
 from cluster.xmpp.extensions.mam import Query
+from cluster.xmpp.extensions.mam_prefs import Preferences
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
 from tests.ports import test_store
@@ -23,7 +24,10 @@ from tests.ports.test_store import Check
 check = test_store.check
 ROOM = Jid.parse("verona@conference.montague.lit")
 ROMEO, JULIET = Jid.parse("romeo@montague.lit"), Jid.parse("juliet@capulet.lit")
-SETTINGS = RoomSettings(title="Verona", is_persistent=True, presence_of=frozenset((Role.MODERATOR,)))
+PREFERENCES = Preferences("roster", always=frozenset((JULIET,)))
+SETTINGS = RoomSettings(
+    title="Verona", is_persistent=True, presence_of=frozenset((Role.MODERATOR,)), archive_preferences=PREFERENCES
+)
 SUBJECT = Subject(make("message", from_=ROOM.with_resource("romeo"), type="groupchat"), 7.0)
 MANY = Limit(100, 1_000_000)
 

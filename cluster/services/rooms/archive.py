@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from cluster.base import reasons
 from cluster.base.settled import Settled, all_of, until_settled
 from cluster.server.services.service import ServiceContext, ServiceModule
 from cluster.services.rooms.directory import Rooms, rooms
 from cluster.services.rooms.messages import keep
-from cluster.services.rooms.privileges import MODERATOR, OUTCAST
+from cluster.services.rooms.privileges import MODERATOR, OUTCAST, OWNER
 from cluster.services.rooms.retraction import bury, said_with
 from cluster.services.rooms.room import Occupant, Room
 from cluster.services.rooms.settings import MAX_TEXT
@@ -17,7 +19,7 @@ from cluster.xmpp import element as xml
 from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.extensions import mam
+from cluster.xmpp.extensions import mam, mam_prefs
 from cluster.xmpp.extensions.muc import MODERATE, OCCUPANT_ID, RETRACT
 from cluster.xmpp.namespaces import HINTS, MAM, STANZA_ID
 from cluster.xmpp.quoting import escape, quoteattr
@@ -89,6 +91,35 @@ async def answer_metadata(ctx: ServiceContext, iq: Stanza) -> Stanza:
     return iq.reply(metadata)
 
 
+# --- preferences
+
+
+@module.on_iq("get", "prefs", addressed_to=("account",))
+def answer_preferences(ctx: ServiceContext, iq: Stanza) -> Stanza:
+    """Whose messages are archived (XEP-0441 section 2.1)."""
+    _, room = _owned_room(ctx, iq)
+    return iq.reply(mam_prefs.to_element(room.settings.archive_preferences))
+
+
+@module.on_iq("set", "prefs", addressed_to=("account",))
+async def change_preferences(ctx: ServiceContext, iq: Stanza) -> Stanza:
+    """Change whose messages are archived from now on (XEP-0441 section 2.1)."""
+    found, room = _owned_room(ctx, iq)
+    preferences = mam_prefs.read(iq.payload())
+    room.settings = msgspec.structs.replace(room.settings, archive_preferences=preferences)
+    await until_settled(found.note(room, settings=room.settings))
+    return iq.reply(mam_prefs.to_element(preferences))
+
+
+def _owned_room(ctx: ServiceContext, iq: Stanza) -> tuple[Rooms, Room]:
+    """The room of an owner: the preferences have real addresses. Raises StanzaError."""
+    found, room = _room(ctx, iq)
+    assert iq.from_ is not None
+    if room.affiliation(iq.from_.bare) is not OWNER:
+        raise StanzaError(Condition.FORBIDDEN, "only owners have the preferences of the archive")
+    return found, room
+
+
 # --- moderation
 
 moderation = ServiceModule("moderation", ns=MODERATE, xep=425, version="0.3.0")
@@ -134,5 +165,5 @@ def _tell(found: Rooms, room: Room, id: str, by: str) -> Settled:
     payloads = (f"{RETRACT} retract", f"{HINTS} store", f"{STANZA_ID} stanza-id")
     retraction = message(room.jid, own, content.encode(), payloads)
     now_utc_s = timestamp.rounded(found.ctx.now_utc_s())
-    kept = keep(found, room, own, retraction, now_utc_s)
+    kept = keep(found, room, own, retraction, now_utc_s, is_archived=room.settings.is_archived)
     return all_of([kept, found.send(retraction, room.sessions.values())])

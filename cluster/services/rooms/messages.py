@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from cluster.base import reasons
-from cluster.base.settled import Settled, all_of, both
+from cluster.base.settled import Settled, both
 from cluster.services.rooms.directory import Rooms
 from cluster.services.rooms.ghosts import take_error
 from cluster.services.rooms.history import is_said
@@ -82,15 +82,17 @@ def _groupchat(rooms: Rooms, room: Room, session: Session, stanza: Stanza, id: s
         kept = rooms.note(room, subject=room.subject)
     if RETRACT_PAYLOAD in stanza.payloads:
         kept = both(kept, Deferred.fromCoroutine(retract(rooms, room, session.occupant, said)))
-    return all_of([kept, keep(rooms, room, id, said, now_utc_s), rooms.send(said, room.sessions.values())])
+    kept = both(kept, keep(rooms, room, id, said, now_utc_s, is_archived=room.archives(session.jid)))
+    return both(kept, rooms.send(said, room.sessions.values()))
 
 
-def keep(rooms: Rooms, room: Room, id: str, message: Stanza, came_utc_s: float) -> Settled:
-    """Add a message to the history and the archive, if it belongs there (section 7.2.13; XEP-0313 section 6.1.2)."""
+def keep(rooms: Rooms, room: Room, id: str, message: Stanza, came_utc_s: float, *, is_archived: bool) -> Settled:
+    """Add a message to the history, and to the archive where that keeps its sender's, if it belongs there (section
+    7.2.13; XEP-0313 section 6.1.2)."""
     payloads = message.payloads
     if is_said(payloads):
         room.history.add(id, message, came_utc_s)
-    if not rooms.has(room) or not room.settings.is_archived or not (is_said(payloads) or SUBJECT_PAYLOAD in payloads):
+    if not rooms.has(room) or not is_archived or not (is_said(payloads) or SUBJECT_PAYLOAD in payloads):
         return None
     if not _NO_STORE.isdisjoint(payloads):
         return None

@@ -120,6 +120,12 @@ class Room:
         affiliation = self.affiliation(bare)
         return affiliation >= (MEMBER if self.settings.is_members_only else NONE)
 
+    def archives(self, sender: Jid) -> bool:
+        """Whether the archive keeps messages of this real address; the room has affiliates in place of a roster
+        (XEP-0441 section 2.3)."""
+        is_affiliated = self.affiliation(sender.bare) > NONE
+        return self.settings.is_archived and self.settings.archive_preferences.keep(sender, is_affiliated)
+
     def with_affiliation(self, affiliation: Affiliation) -> Iterator[tuple[Jid, Affiliate]]:
         """The entries with this affiliation, oldest first."""
         return ((jid, kept) for jid, kept in self.affiliates.items() if kept.affiliation is affiliation)

@@ -1,4 +1,4 @@
-"""Message Archiving Preferences (XEP-0441): whose messages an account archives."""
+"""Message Archiving Preferences (XEP-0441): whose messages an account or a room archives."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import MAM
 
 Default = Literal["always", "never", "roster"]
+MAX_LISTED = 1_000
+"""Addresses in the preferences of one archive; more are refused with `resource-constraint`."""
+MAX_LIST_BYTES = 131_072
+"""Of all these addresses."""
 
 
 class Preferences(msgspec.Struct, frozen=True):
-    """The preferences of an account.
+    """The preferences of an archive.
 
     `always` is the default, as in Prosody and ejabberd: a conversation with somebody who is not a contact, such as a
     phone or a mailbox, is then on each device. What strangers can fill has a bound, and a client may choose `roster`.
@@ -40,11 +44,16 @@ class Preferences(msgspec.Struct, frozen=True):
 
 
 def read(prefs: Element) -> Preferences:
-    """Parse the `<prefs>`. Raises StanzaError."""
+    """Parse the `<prefs>`. Raises StanzaError; `resource-constraint` for a list that is too long."""
     default = prefs.get("default")
     if default not in get_args(Default):
         raise StanzaError(Condition.BAD_REQUEST, f"the default is one of {', '.join(get_args(Default))}")
-    return Preferences(cast("Default", default), _jids(prefs, "always"), _jids(prefs, "never"))
+    always, never = _jids(prefs, "always"), _jids(prefs, "never")
+    if len(always) + len(never) > MAX_LISTED:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"at most {MAX_LISTED} addresses can be listed")
+    if sum(len(str(jid).encode()) for jid in (*always, *never)) > MAX_LIST_BYTES:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"the addresses have at most {MAX_LIST_BYTES} bytes")
+    return Preferences(cast("Default", default), always, never)
 
 
 def _jids(prefs: Element, name: str) -> frozenset[Jid]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.modules import archive
 from cluster.store.memory_archives import MemoryArchives
 from cluster.xmpp import element as xml
+from cluster.xmpp.extensions import mam_prefs
 from cluster.xmpp.namespaces import MAM
 from tests.client import child
 from tests.network import MONTAGUE, Network
@@ -52,7 +52,7 @@ def test_preferences_are_applied_and_stay(friends: Network) -> None:
 def test_bad_preferences(network: Network) -> None:
     romeo = network.online(ROMEO)
     assert refusal(ask(network, romeo, "set", prefs("sometimes"))) == "bad-request"
-    many = "".join(f"<jid>a{number}@b.lit</jid>" for number in range(archive.MAX_LISTED + 1))
+    many = "".join(f"<jid>a{number}@b.lit</jid>" for number in range(mam_prefs.MAX_LISTED + 1))
     too_many = prefs("always").replace("<always>", f"<always>{many}")
     assert refusal(ask(network, romeo, "set", too_many)) == "resource-constraint"
     long = "".join(f"<jid>a{number}@b.lit/{'x' * 1_000}</jid>" for number in range(200))

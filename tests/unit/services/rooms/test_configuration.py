@@ -25,8 +25,9 @@ def values(reply: Element) -> dict[str, list[str]]:
 
 
 def test_each_setting_has_a_field() -> None:
+    """But for the preferences of the archive, which have a request of their own (XEP-0441)."""
     fields = {each.setting for each in FIELDS}
-    assert fields | {"password"} == set(RoomSettings.__struct_fields__)
+    assert fields | {"password", "archive_preferences"} == set(RoomSettings.__struct_fields__)
 
 
 NEW = {
