@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import get_args
 
 import msgspec
@@ -19,9 +19,12 @@ from cluster.store.pubsub import AffiliationName, Node, Party
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions import rsm
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza
 
+MAX_LISTED = 3_000
+"""Subscriptions or affiliations in one answer: more elements and attributes are not carried to another domain."""
 _CONFIGURE = f"{{{PUBSUB}}}configure"
 _AFFILIATIONS = get_args(AffiliationName)
 _SETTABLE_STATES = ("none", "subscribed", "pending")
@@ -121,25 +124,30 @@ async def delete(service: PubsubService, entity: Jid, asked: Element) -> None:
 # --- subscriptions and affiliations of others
 
 
-def subscriptions(service: PubsubService, entity: Jid, asked: Element) -> Element:
-    """All subscriptions to a node except pending ones (section 8.8.1)."""
+def subscriptions(service: PubsubService, entity: Jid, asked: Element, pubsub: Element) -> Element:
+    """The subscriptions to a node except pending ones (section 8.8.1), or the page of them that is asked for."""
     node = owned(service, entity, asked)
-    answer = Element(f"{{{OWNER}}}pubsub")
-    listed = SubElement(answer, f"{{{OWNER}}}subscriptions", node=node.name)
-    for party in node.parties.values():
-        if party.subscription == "subscribed":
-            SubElement(listed, f"{{{OWNER}}}subscription", jid=str(party.jid), subscription=party.subscription)
-    return answer
+    states = {str(party.jid): "subscribed" for party in node.parties.values() if party.subscription == "subscribed"}
+    return _listed(node, "subscription", states, pubsub)
 
 
-def affiliations(service: PubsubService, entity: Jid, asked: Element) -> Element:
-    """All affiliations with a node (section 8.9.1)."""
+def affiliations(service: PubsubService, entity: Jid, asked: Element, pubsub: Element) -> Element:
+    """The affiliations with a node (section 8.9.1), or the page of them that is asked for."""
     node = owned(service, entity, asked)
+    states = {str(party.jid): party.affiliation for party in node.parties.values() if party.affiliation != "none"}
+    return _listed(node, "affiliation", states, pubsub)
+
+
+def _listed(node: Node, what: str, states: Mapping[str, str], pubsub: Element) -> Element:
+    """The list, by address. A longer one is cut and says so, as lists of items are (section 6.5.4, XEP-0059)."""
+    page, jids = rsm.read(pubsub, MAX_LISTED), [*states]
+    shown = rsm.places(jids, page or rsm.PageRequest(MAX_LISTED))
     answer = Element(f"{{{OWNER}}}pubsub")
-    listed = SubElement(answer, f"{{{OWNER}}}affiliations", node=node.name)
-    for party in node.parties.values():
-        if party.affiliation != "none":
-            SubElement(listed, f"{{{OWNER}}}affiliation", jid=str(party.jid), affiliation=party.affiliation)
+    listed = SubElement(answer, f"{{{OWNER}}}{what}s", node=node.name)
+    for jid in jids[shown.start : shown.stop]:
+        SubElement(listed, f"{{{OWNER}}}{what}", {"jid": jid, what: states[jid]})
+    if page is not None or len(shown) < len(jids):
+        answer.append(rsm.tell(jids[shown.start : shown.stop], shown.start, len(jids)))
     return answer
 
 

@@ -120,8 +120,8 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("get", f"{{{OWNER}}}default"): lambda s, r: owning.default_form(s, r.asked),
     ("set", f"{{{OWNER}}}purge"): lambda s, r: owning.purge(s, r.entity, r.asked),
     ("set", f"{{{OWNER}}}delete"): lambda s, r: owning.delete(s, r.entity, r.asked),
-    ("get", f"{{{OWNER}}}subscriptions"): lambda s, r: owning.subscriptions(s, r.entity, r.asked),
+    ("get", f"{{{OWNER}}}subscriptions"): lambda s, r: owning.subscriptions(s, r.entity, r.asked, r.pubsub),
     ("set", f"{{{OWNER}}}subscriptions"): lambda s, r: owning.set_subscriptions(s, r.iq, r.entity, r.asked),
-    ("get", f"{{{OWNER}}}affiliations"): lambda s, r: owning.affiliations(s, r.entity, r.asked),
+    ("get", f"{{{OWNER}}}affiliations"): lambda s, r: owning.affiliations(s, r.entity, r.asked, r.pubsub),
     ("set", f"{{{OWNER}}}affiliations"): lambda s, r: owning.set_affiliations(s, r.iq, r.entity, r.asked),
 }

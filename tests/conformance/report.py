@@ -25,7 +25,7 @@ ELSEWHERE = ("ports.test_router", "unit.server.test_c2s", "unit.server.test_comp
 """Tests of rules that no client on a socket can see broken: they need a clock, a link or a store of their own."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
 HEAD = """\
-# Conformance to RFC 6120, RFC 6121, XEP-0045, 0060, 0163, 0441; between servers XEP-0178, 0198, 0220, 0288, 0478
+# Conformance to RFC 6120, RFC 6121, XEP-0045, 0059, 0060, 0163, 0441; between servers XEP-0178, 0198, 0220, 0288, 0478
 
 Written by `make docs-conformance` from the tests in `tests/conformance/`; a test fails where it is not fresh.
 Each row is a rule that a server can break, with the test that proves it: over a real socket, or in `tests/unit` and

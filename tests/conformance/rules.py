@@ -48,6 +48,7 @@ def rule(rfc: str, section: str, level: Level, text: str) -> Callable[[Test], Te
 core = partial(rule, "RFC 6120")
 im = partial(rule, "RFC 6121")
 muc = partial(rule, "XEP-0045")
+rsm = partial(rule, "XEP-0059")
 pubsub = partial(rule, "XEP-0060")
 pep = partial(rule, "XEP-0163")
 external = partial(rule, "XEP-0178")

@@ -22,11 +22,12 @@ from tests.conformance.eventing import (
     refusal,
     told_of,
 )
-from tests.conformance.rules import pep, pubsub
+from tests.conformance.rules import pep, pubsub, rsm
 from tests.conformance.site import Client, Site
 from tests.conformance.wire import Element
 
 MOOD = "http://jabber.org/protocol/mood"
+RSM = "http://jabber.org/protocol/rsm"
 
 
 @pytest.fixture
@@ -252,6 +253,37 @@ def test_affiliations(scene: Scene) -> None:
     answer = done(scene.owner, "get", f"<affiliations node='{TUNE}'/>", owner=True)
     found = answer.findall(f"{OWNER}affiliations/{OWNER}affiliation")
     assert [(each.get("jid"), each.get("affiliation")) for each in found] == [(scene.owner.bare, "owner")]
+
+
+@rsm("2.2", "MUST", "A page tells the ids of its first and last entry, and after that one the next page begins.")
+@rsm("2.2", "SHOULD", "A page tells the number of all entries, and the index of its first one.")
+@pytest.mark.parametrize("what", ["affiliation", "subscription"])
+def test_pages_of_an_owner(site: Site, scene: Scene, what: str) -> None:
+    create(scene.owner, TUNE)
+    jids = [f"member{number}@{site.there.name}" for number in range(4)]
+    state = {"affiliation": "member", "subscription": "subscribed"}[what]
+    listed = "".join(f"<{what} jid='{jid}' {what}='{state}'/>" for jid in jids)
+    done(scene.owner, "set", f"<{what}s node='{TUNE}'>{listed}</{what}s>", owner=True)
+    found: list[str | None] = []
+    after = ""
+    while True:
+        page = f"<{what}s node='{TUNE}'/><set xmlns='{RSM}'><max>2</max>{after}</set>"
+        answer = done(scene.owner, "get", page, owner=True)
+        told = answer.find(f"{{{RSM}}}set")
+        if told is None:
+            site.lacks("pages of what an owner lists")
+        assert told is not None
+        on_page = [each.get("jid") for each in answer.findall(f"{OWNER}{what}s/{OWNER}{what}")]
+        if not on_page:
+            break
+        first, last = told.find(f"{{{RSM}}}first"), told.find(f"{{{RSM}}}last")
+        assert first is not None
+        assert last is not None
+        assert first.get("index") == str(len(found))
+        found += on_page
+        assert told.findtext(f"{{{RSM}}}count") == str(len(jids) + (what == "affiliation"))
+        after = f"<after>{last.text}</after>"
+    assert found == [*([scene.owner.bare] if what == "affiliation" else []), *jids]
 
 
 @pubsub("8.9.2.4", "MUST NOT", "The last owner does not lose that affiliation.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.pubsub.errors import OWNER
+from cluster.xmpp.extensions.rsm import RSM
 from tests.pubsub import NODE_CONFIG, Asked, events, form
 from tests.unit.services.pubsub.stage import Stage, values
 
@@ -215,3 +216,37 @@ def test_an_owner_lists_and_changes_affiliations(stage: Stage, ask: Asked) -> No
     ask.affiliate(stage.romeo, "news", "benvolio@montague.lit", "owner")
     ask.affiliate(stage.benvolio, "news", "romeo@montague.lit", "none")
     assert ask.refused(stage.romeo, listed, type="get", ns=OWNER) == "auth forbidden"
+
+
+def test_a_list_that_no_link_carries_comes_in_pages_to_an_owner_of_another_domain(stage: Stage, ask: Asked) -> None:
+    """Found with 3,400 members: the owner got an error in place of the list."""
+    ask.create(stage.romeo, "news")
+    ask.affiliate(stage.romeo, "news", "juliet@capulet.lit", "owner")
+    members = [f"member{number}@montague.lit" for number in range(3_400)]
+    for some in (members[:2_000], members[2_000:]):
+        each = "".join(f"<affiliation jid='{jid}' affiliation='member'/>" for jid in some)
+        ask.done(stage.romeo, f"<affiliations node='news'>{each}</affiliations>", ns=OWNER)
+    first = ask.done(stage.juliet, "<affiliations node='news'/>", type="get", ns=OWNER)
+    told = {each.tag.partition("}")[2]: each.text or "" for each in first[1]}
+    assert (len(first[0]), told["count"]) == (3_000, "3402")
+    after = f"<affiliations node='news'/><set xmlns='{RSM}'><after>{told['last']}</after></set>"
+    second = ask.done(stage.juliet, after, type="get", ns=OWNER)
+    found = [each.get("jid") for each in (*first[0], *second[0])]
+    assert found == ["romeo@montague.lit", "juliet@capulet.lit", *members]
+
+
+def test_pages_of_subscriptions(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news")
+    for name in "abc":
+        change = f"<subscription jid='{name}@montague.lit' subscription='subscribed'/>"
+        ask.done(stage.romeo, f"<subscriptions node='news'>{change}</subscriptions>", ns=OWNER)
+
+    def page(asked: str) -> list[str | None]:
+        payload = f"<subscriptions node='news'/><set xmlns='{RSM}'>{asked}</set>"
+        return [each.get("jid") for each in ask.done(stage.romeo, payload, type="get", ns=OWNER)[0]]
+
+    assert page("<max>2</max>") == ["a@montague.lit", "b@montague.lit"]
+    assert page("<max>2</max><after>b@montague.lit</after>") == ["c@montague.lit"]
+    assert page("<max>1</max><before/>") == ["c@montague.lit"]
+    payload = f"<subscriptions node='news'/><set xmlns='{RSM}'><after>nobody</after></set>"
+    assert ask.refused(stage.romeo, payload, type="get", ns=OWNER) == "cancel item-not-found"
