@@ -114,6 +114,7 @@ class _Line(TwistedProtocol):
         if self._look is not None:
             self._look.cancel()
             self._look = None
+        self.stream.end_input()
         self._device.lost()
 
     def _flush(self) -> None:

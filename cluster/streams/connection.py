@@ -130,6 +130,7 @@ class StreamConnection(Protocol):
         if self._outbox is not None:
             for event in self._stream.events():
                 self._on_event(event)
+        self._stream.end_input()
 
     @abstractmethod
     def _on_event(self, event: Any) -> None:

@@ -462,7 +462,8 @@ class Transport:
             producer.stopProducing()
         protocol, self.protocol = self.protocol, None
         protocol.connectionLost(reason)
-        self.on_lost(reason)
+        on_lost, self.on_lost = self.on_lost, _ignore
+        on_lost(reason)
 
     def abandon(self) -> None:
         """Give up a connection that is not established yet."""

@@ -174,6 +174,10 @@ class StreamParser:
             self._expat = _RESTING
             self._found, self._attributes, self._payloads = [], {}, []  # of the last child
 
+    def end(self) -> None:
+        """No more input comes. expat refers to its callbacks: it would stay until a collection of cycles."""
+        self._expat = _RESTING
+
     def _wake(self) -> None:
         """A new expat parser, at the same place of the stream."""
         declarations = "".join(

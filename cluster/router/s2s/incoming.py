@@ -175,6 +175,7 @@ class IncomingConnection(ServerConnection):
         self._connections.pop(self, None)
         for event in self._stream.events():
             self._on_event(event)
+        self._stream.end_input()
         self._arrivals.hand_over()
         self._shared.gone(self)
         self._limit(None)

@@ -90,6 +90,10 @@ class InitiatingStream:
         """No input came for a while: free memory until some does."""
         self._parser.rest()
 
+    def end_input(self) -> None:
+        """The connection is gone: no more input comes."""
+        self._parser.end()
+
     def close(self) -> None:
         """End our side of the stream."""
         self._output.append(b"</stream:stream>")
@@ -106,7 +110,7 @@ class InitiatingStream:
         return features
 
     def _open(self) -> None:
-        self._parser.rest()  # expat refers to its callbacks: it would stay until a collection of cycles
+        self._parser.end()
         self._parser = StreamParser(FROM_SERVER)
         self._inbox.clear()  # input from before TLS must not count as sent under TLS (RFC 6120 section 5.4.3.3)
         self._output.append(

@@ -36,12 +36,18 @@ class Stream(ABC, Generic[E]):
         self._failure: StreamError | None = None
         self.is_over = False
         """Nothing more can come: the peer ended its side too, or its input is unreadable."""
-        self._restart()
+        self._parser = StreamParser(limits)
+        self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
 
     def _restart(self) -> None:
         """Forget the input; a new stream header is next."""
+        self._parser.end()
         self._parser = StreamParser(self._limits)
-        self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
+        self._inbox.clear()
+
+    def end_input(self) -> None:
+        """The connection is gone: no more input comes."""
+        self._parser.end()
 
     def receive_data(self, data: bytes) -> None:
         """Handle input. Errors of the peer become events, after those of earlier input.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Iterable
 from xml.sax.saxutils import quoteattr
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import BIND, CLIENT, SASL, SM, STANZA_ERRORS, STREAM_ERRORS, STREAMS, TLS
-from cluster.xmpp.parser import Slice, StreamEnd
+from cluster.xmpp.parser import Slice, StreamEnd, StreamParser
 from cluster.xmpp.stanza import make
 from cluster.xmpp.streams import sasl
 from cluster.xmpp.streams.events import TlsWanted
@@ -70,6 +71,27 @@ def test_login_by_each_mechanism(offered: str, bindings: dict[str, bytes]) -> No
     pump(client, server, Host(), bindings if offered.endswith("-PLUS") else {}, one_only)
     assert f"mechanism='{offered}'".encode() in b"".join(seen)
     assert client.jid == server.jid == ROMEO
+
+
+def test_both_sides_are_freed_without_a_collection() -> None:
+    """expat refers to its callbacks, and thereby to the parser: some 10 KiB for each start of a stream."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = parsers()
+        client, server = pair(REQUIRED)
+        pump(client, server, Host())
+        assert parsers() == before + 2
+        client.end_input()
+        server.end_input()
+        del client, server
+        assert parsers() == before
+    finally:
+        gc.enable()
+
+
+def parsers() -> int:
+    return sum(type(each) is StreamParser for each in gc.get_objects())
 
 
 def test_stripped_offer_is_noticed() -> None:
