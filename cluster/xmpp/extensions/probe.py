@@ -19,6 +19,11 @@ PROBE_PAYLOAD = f"{PROBE} probe"
 PROBER = "trace-"
 """The resources of the clients of `xmpplab trace` begin with this."""
 
+_PROBE = re.compile(
+    rf"""<probe xmlns=(['"]){PROBE}\1 id=(['"])([^'"<&\s]{{1,{MAX_ID_CHARACTERS}}})\2/>"""
+    r"(?=</(?:message|presence)>$)".encode()
+)
+
 TRACE_PAYLOAD = f"{PROBE} trace"
 """What a server adds to a stanza that is followed, for another server of ours."""
 _TRACE = re.compile(
@@ -31,8 +36,18 @@ def probe_id(stanza: Stanza) -> str:
     """The trace id in the stanza; empty if it has none."""
     if PROBE_PAYLOAD not in stanza.payloads:
         return ""
+    if (plain := _plain_probe(stanza)) is not None:
+        return plain[3].decode()
     probe = stanza.tree.find(f"{{{PROBE}}}probe")
     return (probe.get("id") or "")[:MAX_ID_CHARACTERS] if probe is not None else ""
+
+
+def _plain_probe(stanza: Stanza) -> re.Match[bytes] | None:
+    """The place of its only probe where that is its last child, as nearly always: the bytes tell without a tree."""
+    payloads = stanza.payloads
+    if payloads[-1] != PROBE_PAYLOAD or payloads.count(PROBE_PAYLOAD) > 1:
+        return None
+    return _PROBE.search(stanza.raw)
 
 
 def as_followed(stanza: Stanza) -> Stanza:
@@ -53,6 +68,11 @@ def is_of_prober(message: Element) -> bool:
 
 def without_probe(stanza: Stanza) -> Stanza:
     """The stanza without any probe."""
+    if PROBE_PAYLOAD not in stanza.payloads:
+        return stanza
+    if (plain := _plain_probe(stanza)) is not None:
+        raw = stanza.raw[: plain.start()] + stanza.raw[plain.end() :]
+        return msgspec.structs.replace(stanza, raw=raw, payloads=stanza.payloads[:-1])
     tree = stanza.tree
     for probe in tree.findall(f"{{{PROBE}}}probe"):
         tree.remove(probe)

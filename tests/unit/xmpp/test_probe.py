@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.probe import (
     MAX_ID_CHARACTERS,
@@ -16,7 +17,8 @@ from cluster.xmpp.extensions.probe import (
 )
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import PROBE
-from cluster.xmpp.stanza import Stanza, make, opening
+from cluster.xmpp.stanza import Stanza, make, opening, payload_names
+from tests.unit.xmpp.parsing import children
 
 ROMEO = Jid.parse("romeo@montague.lit/pda")
 
@@ -66,6 +68,27 @@ def test_it_can_be_taken_away() -> None:
     assert probe_id(plain) == ""
     assert [child.tag for child in plain.tree] == ["{jabber:client}body"]
     assert plain.raw.startswith(opening("message", ROMEO))
+
+
+@pytest.mark.parametrize(
+    ("content", "id", "left"),
+    [
+        (f"<body>hi</body><probe xmlns='{PROBE}' id='t1'/>", "t1", "<body>hi</body>"),
+        (f'<body>hi</body><probe xmlns="{PROBE}" id="t1"/>', "t1", "<body>hi</body>"),
+        (f"<probe id='t1' xmlns='{PROBE}'/><body>hi</body>", "t1", "<body>hi</body>"),
+        (f"<body>hi</body><probe xmlns='{PROBE}' id='&lt;'></probe>", "<", "<body>hi</body>"),
+        (f"<probe xmlns='{PROBE}' id='t1'/><probe xmlns='{PROBE}' id='t2'/>", "t1", ""),
+        (f"<x><probe xmlns='{PROBE}' id='no'/></x><p:probe xmlns:p='{PROBE}' id='t1'/>", "t1", "<x><probe/></x>"),
+    ],
+)
+def test_wherever_and_however_it_is_written(content: str, id: str, left: str) -> None:
+    [written] = children(f"<message>{content}</message>".encode())
+    stanza = Stanza("message", None, ROMEO, None, None, written.payloads, written.raw)
+    assert probe_id(stanza) == id
+    plain = without_probe(stanza)
+    assert probe_id(plain) == ""
+    assert [child.tag for child in plain.tree] == [child.tag for child in xml.parse(f"<m>{left}</m>".encode())]
+    assert plain.payloads == payload_names(plain.tree)
 
 
 @pytest.mark.parametrize("rest", ["/>", "></message>", "><body>&lt;/message></body></message>"])
