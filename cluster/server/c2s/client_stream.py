@@ -147,10 +147,13 @@ class ClientStream(StreamConnection):
                 self._session.on_bytes_written(len(data))
 
     def _on_event(self, event: Event) -> None:
-        if type(event) is Stanza and self._session is not None:
-            settled = self._session.on_stanza(event)
+        session = self._session
+        if type(event) is Stanza and session is not None:
+            settled = session.on_stanza(event)
             if settled is not None:
                 self._unsettled.add(settled)
+        elif type(event) in (Nonza, Misaddressed) and session is not None:
+            self._on_odd(session, event)
         else:
             self._on_step(event)
 
@@ -174,8 +177,6 @@ class ClientStream(StreamConnection):
                 self._answer(self._bind(self._stream.localpart, event.resource), self._bound)
             case ResumeRequested():
                 self._answer(self._resume(event), self._resumed)
-            case Misaddressed() | Nonza() if self._session is not None:
-                self._on_odd(self._session, event)
             case Closed():
                 self._on_closed(event)
 

@@ -20,7 +20,7 @@ from cluster.xmpp.streams.events import (
 from cluster.xmpp.streams.feature import Fact, StreamKind, before_login, offered, taking
 from cluster.xmpp.streams.features.clients import CLIENTS
 from cluster.xmpp.streams.login import LoginExchange
-from cluster.xmpp.streams.stamp import MalformedTo, NotAStanza, Stamp
+from cluster.xmpp.streams.stamp import MalformedTo, Stamp
 from cluster.xmpp.streams.states import TRANSITIONS, Input, State
 from cluster.xmpp.streams.stream import Stream
 from cluster.xmpp.streams.stream_options import StreamOptions
@@ -154,10 +154,12 @@ class ReceivingStream(Stream[Event]):
 
     def _handle(self, child: StreamHeader | Slice | StreamEnd) -> Event | None:
         if (stamp := self._stamp) is not None and type(child) is Slice:
+            if child.name not in stamp.kinds and self._is_offered(child):
+                return Nonza(child.name, child.attributes)
             try:
                 return stamp(child)
-            except (MalformedTo, NotAStanza) as odd:
-                return self._on_odd(odd, child)
+            except MalformedTo as error:
+                return Misaddressed(error.stanza, StanzaError(Condition.JID_MALFORMED, error.text))
         if isinstance(child, StreamHeader):
             self._on_header(child)
             return None
@@ -233,11 +235,3 @@ class ReceivingStream(Stream[Event]):
 
     def _is_offered(self, child: Slice) -> bool:
         return child.name.partition(" ")[0] in self.options.offered_after_login
-
-    def _on_odd(self, odd: MalformedTo | NotAStanza, child: Slice) -> Event:
-        """Between the stanzas: one that cannot be routed, or an element of an offered feature."""
-        if isinstance(odd, MalformedTo):
-            return Misaddressed(odd.stanza, StanzaError(Condition.JID_MALFORMED, odd.text))
-        if self._is_offered(child):
-            return Nonza(child.name, child.attributes)
-        raise odd

@@ -51,7 +51,8 @@ class Stamp:
 
     def __init__(self, jid: Jid, content_namespace: str, lang: str | None = None) -> None:
         self._jid = jid
-        self._kinds = _kinds(content_namespace)
+        self.kinds = _kinds(content_namespace)
+        """The names of stanzas are its keys."""
         # the text between the element's name and the rest, without and with a language of the stanza's own
         self._from = opening("", jid)[1:]
         lang = lang if lang is not None and len(lang) <= MAX_LANG else None
@@ -60,7 +61,7 @@ class Stamp:
     def __call__(self, child: Slice) -> Stanza:
         """The stanza. Raises NotAStanza, StreamError for another sender's, MalformedTo for a bad address."""
         try:
-            kind, begins, end = self._kinds[child.name]
+            kind, begins, end = self.kinds[child.name]
         except KeyError:
             raise NotAStanza(child.name) from None
         attributes, raw = child.attributes, child.raw
