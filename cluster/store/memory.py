@@ -18,6 +18,8 @@ from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterIte
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
 
+_NOBODY: frozenset[Jid] = frozenset()
+
 
 class MemoryOfAccounts(Protocol):
     """Stores something for accounts."""
@@ -220,8 +222,9 @@ class MemorySessions:
                 sent.pop(number, None)
             if change.record is not None:
                 self._records.setdefault(change.localpart, {})[change.id] = change.record
-            directed = self._directed.get(change.id, frozenset())
-            self._directed[change.id] = (directed - change.undirected) | change.directed
+            if change.directed or change.undirected:
+                directed = self._directed.get(change.id, _NOBODY)
+                self._directed[change.id] = (directed - change.undirected) | change.directed
             self._counts[change.id] = change.handled, change.acknowledged
         return succeed(None)
 
@@ -229,7 +232,10 @@ class MemorySessions:
         """All sessions of an account."""
         return [
             KeptSession(
-                record, *self._counts[id], tuple(each for _, each in sorted(self._sent[id].items())), self._directed[id]
+                record,
+                *self._counts[id],
+                tuple(each for _, each in sorted(self._sent[id].items())),
+                self._directed.get(id, _NOBODY),
             )
             for id, record in self._records.get(localpart, {}).items()
         ]

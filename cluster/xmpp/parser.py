@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import MutableSequence
+from typing import Any
 from xml.parsers import expat
 
 import msgspec
@@ -33,6 +34,9 @@ _RESTRICTED = {expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]}
 
 _RESTING = expat.ParserCreate()
 """Replaces the expat parser of a stream that rests."""
+_NOTHING: list[Any] = []
+_NO_ATTRIBUTES: dict[str, str] = {}
+"""Of a stream that rests; all share them."""
 
 
 class StreamHeader(msgspec.Struct, frozen=True):
@@ -87,8 +91,8 @@ class StreamParser:
         self._depth = 0
         self._nodes = 0
         self._name = ""
-        self._attributes: dict[str, str] = {}
-        self._payloads: list[str] = []
+        self._attributes = _NO_ATTRIBUTES
+        self._payloads: list[str] = _NOTHING
         self._root = ""  # the name of the stream's element, with its prefix
         self._declared: dict[str, str] = {}
         self._foreign_context = b""  # how to parse a slice of a stream with unusual declarations
@@ -172,7 +176,7 @@ class StreamParser:
         """Free the memory of expat, some 10 KiB, until more input comes; does nothing within a child."""
         if self._depth == 1 and not self.pending_bytes:
             self._expat = _RESTING
-            self._found, self._attributes, self._payloads = [], {}, []  # of the last child
+            self._found, self._attributes, self._payloads = _NOTHING, _NO_ATTRIBUTES, _NOTHING  # of the last child
 
     def end(self) -> None:
         """No more input comes. expat refers to its callbacks: it would stay until a collection of cycles."""

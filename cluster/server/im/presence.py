@@ -114,12 +114,13 @@ class Presence:
     def ask_contacts(self, account: LocalAccount) -> Settled:
         """Probe all contacts whose presence this account sees, and repeat its unanswered requests."""
         asked: list[Settled] = []
+        probe = make("presence", from_=account.jid, type="probe")
         for item in account.roster.values():
             is_seen = item.subscription in ("to", "both")
             if not (is_seen or item.pending_out) or account.blocks(item.jid):
                 continue
             if is_seen:  # section 4.3.1
-                question = make("presence", from_=account.jid, to=item.jid, type="probe")
+                question = addressed(probe, item.jid)
             else:  # section 3.1.2: the request may have been lost
                 question = make("presence", from_=account.jid, to=item.jid, id=self._new_id(), type="subscribe")
             asked.append(self._route(question))
@@ -157,10 +158,10 @@ class Presence:
             return
         if not session.unseen:
             session.when_room().addCallback(self._ask_unseen, session)
-        session.unseen.add(contact.jid)
+        session.unseen[contact.jid] = None
 
     def _ask_unseen(self, has_room: bool, session: Session) -> None:
-        unseen, session.unseen = session.unseen, set()
+        unseen, session.unseen = session.unseen, {}
         if has_room and session.presence is not None:
             for contact in sorted(unseen):
                 self._route(make("presence", from_=session.account.jid, to=contact, type="probe"))

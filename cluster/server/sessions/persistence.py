@@ -31,6 +31,7 @@ REFUSED_S = 1.0
 """Pause until a storage that refuses is tried again."""
 MAX_OVER = 1_000
 """Ended sessions whose count of handled stanzas is remembered (section 5: `h` of `<failed/>`)."""
+_NOBODY: frozenset[Jid] = frozenset()
 
 
 class _Noted:
@@ -40,13 +41,13 @@ class _Noted:
 
     def __init__(self) -> None:
         self.record: SessionRecord | None = None
-        self.directed: frozenset[Jid] = frozenset()
+        self.directed = _NOBODY
         self.handled = self.acknowledged = self.forgotten = self.kept = 0
         self.is_refused = False
 
     def refused(self) -> None:
         """It is unknown what of it the storage has."""
-        self.record, self.directed = None, frozenset()
+        self.record, self.directed = None, _NOBODY
         self.is_refused = True
 
 
@@ -194,8 +195,10 @@ class SessionPersister:
             noted.is_refused, session.is_changed, sent = False, True, sm.left
         record = None
         directed = noted.directed
+        more = less = _NOBODY
         if session.is_changed:
-            directed = frozenset(session.directed)
+            directed = frozenset(session.directed) if session.directed else _NOBODY
+            more, less = directed - noted.directed, noted.directed - directed
             record = session.record()
             if record == noted.record:
                 record = None
@@ -203,7 +206,6 @@ class SessionPersister:
                 noted.record = record
             session.is_changed = bool(sm.waits_for)  # a pending request may still change something
         handled, acknowledged, forgotten = sm.handled, sm.acknowledged_count, range(0)
-        more, less = directed - noted.directed, noted.directed - directed
         is_same = not (sent or record or more or less)
         if is_same and (handled, acknowledged) == (noted.handled, noted.acknowledged):
             return None

@@ -96,7 +96,7 @@ class Session(Outbox):
         """Its stored form may be outdated."""
         self.is_behind = False
         """Older messages than the next one wait in the store, until it has read what it was sent."""
-        self.unseen: set[Jid] = set()
+        self.unseen: dict[Jid, None] = {}
         """Contacts whose presence was left out for want of room: they are to be asked for it."""
         self._wants_room: list[Deferred[bool]] = []
         self._shared: dict[int, tuple[Session, ...]] = {}  # by the identity of unwritten stanzas

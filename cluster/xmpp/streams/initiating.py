@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 
 from cluster.xmpp import element as xml
@@ -39,9 +38,9 @@ class InitiatingStream:
         self._features = kind.features
         self._facts = Fact(0)
         self._output: list[bytes] = []
-        self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
+        self._inbox: list[StreamHeader | Slice | StreamEnd] = []  # the next one last
         self._parser = StreamParser(FROM_SERVER)
-        self._negotiation = self._negotiate()
+        self._negotiation: Steps | None = self._negotiate()
         next(self._negotiation)
 
     @property
@@ -51,12 +50,17 @@ class InitiatingStream:
 
     def receive_data(self, data: bytes) -> None:
         """Handle input. Raises StreamError for what a server must not send."""
-        self._parser.feed(data, self._inbox)
+        found: list[StreamHeader | Slice | StreamEnd] = []
+        try:
+            self._parser.feed(data, found)
+        finally:
+            found.reverse()
+            self._inbox[:0] = found
 
     def events(self) -> Iterator[TlsWanted | Bound | Slice | StreamEnd]:
         """The events of the input; once bound, every child of the stream unchanged. Raises StreamFailed."""
         while self._inbox:
-            child = self._inbox.popleft()
+            child = self._inbox.pop()
             if isinstance(child, Slice) and child.name == _ERROR:
                 raise StreamFailed("stream", *condition_of(xml.parse(child.raw)))
             if self.bound is not None:
@@ -65,9 +69,11 @@ class InitiatingStream:
                 continue
             if isinstance(child, StreamEnd):
                 raise StreamFailed("stream", "closed", "the server ended the stream before the login was done")
+            assert self._negotiation is not None
             try:
                 event = self._negotiation.send(child)
             except StopIteration:
+                self._negotiation = None
                 assert self.bound is not None
                 yield self.bound
             else:

@@ -5,9 +5,7 @@ Counts and queues of one stream, which outlive its connection; no I/O, no clock.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from itertools import islice
 
 import msgspec
 
@@ -47,6 +45,11 @@ class _Unsettled:
 class StreamManagement:
     """Both counts of one stream. They begin when it is enabled and are carried over where it is resumed."""
 
+    __slots__ = (
+        "_asked_behind", "_is_asked", "_must_answer", "_owes_ack", "_unacknowledged", "_unsettled", "_unwritten",
+        "acknowledged_count", "came", "handled", "id", "size_bytes", "timeout_s", "told",
+    )  # fmt: skip
+
     def __init__(self, id: str = "", timeout_s: float = 0.0, handled: int = 0, acknowledged: int = 0) -> None:
         """`id`: the SM-ID by which it can be resumed within `timeout_s` of a break; empty where it cannot.
 
@@ -64,10 +67,10 @@ class StreamManagement:
         """Stanzas that the peer has acknowledged, of all that it was sent."""
         self.size_bytes = 0
         """Of all that is not acknowledged."""
-        self._unsettled: deque[_Unsettled] = deque()
+        self._unsettled: list[_Unsettled] = []  # an empty deque takes ten times as much
         self._must_answer = False
         self._owes_ack = False
-        self._unacknowledged: deque[Unacknowledged] = deque()
+        self._unacknowledged: list[Unacknowledged] = []
         self._unwritten = 0  # how many of them, the newest, have not been written yet
         self._asked_behind = 0  # how many were written when we last asked
         self._is_asked = False
@@ -105,7 +108,7 @@ class StreamManagement:
         """Count what waits for nothing any more, up to the first that does: to `is_over` too."""
         unsettled = self._unsettled
         while unsettled and (unsettled[0].done or is_over(unsettled[0].waits_for)):
-            self.handled = (self.handled + unsettled.popleft().count) % COUNTS
+            self.handled = (self.handled + unsettled.pop(0).count) % COUNTS
 
     @property
     def unsettled_count(self) -> int:
@@ -186,8 +189,9 @@ class StreamManagement:
         """The peer has handled so many: what to write now. Raises StreamError as `newly` does."""
         count, written = self.newly(h), len(self._unacknowledged) - self._unwritten
         self.acknowledged_count += count
-        for _ in range(count):
-            self.size_bytes -= len(self._unacknowledged.popleft().stanza.raw)
+        if count:
+            self.size_bytes -= sum([len(each.stanza.raw) for each in self._unacknowledged[:count]])
+            del self._unacknowledged[:count]
         self._is_asked = False
         # never more than one request is under way; less than asked for means that the peer is busy
         return self._ask() if written > count and self.acknowledged_count >= self._asked_behind else b""
@@ -200,14 +204,13 @@ class StreamManagement:
     def resend(self) -> bytes:
         """The stream was resumed: all that was written and is not acknowledged, again (section 5)."""
         written = len(self._unacknowledged) - self._unwritten
-        raw = b"".join([unacknowledged.stanza.raw for unacknowledged in islice(self._unacknowledged, written)])
+        raw = b"".join([unacknowledged.stanza.raw for unacknowledged in self._unacknowledged[:written]])
         self._is_asked = self._must_answer = self._owes_ack = False
         return raw + self._ask() if raw else b""
 
     def take_unacknowledged(self) -> list[Unacknowledged]:
         """The stream is over for good: what must go elsewhere, oldest first (section 4)."""
-        taken = [*self._unacknowledged]
-        self._unacknowledged.clear()
+        taken, self._unacknowledged = self._unacknowledged, []
         self._unwritten = self.size_bytes = 0
         return taken
 

@@ -49,6 +49,8 @@ def _kinds(content_namespace: str) -> dict[str, tuple[Kind, bytes, int]]:
 class Stamp:
     """Stamps the stanzas of one session with its full JID, and with the stream's language if they have none."""
 
+    __slots__ = ("_from", "_from_and_lang", "_jid", "kinds")
+
     def __init__(self, jid: Jid, content_namespace: str, lang: str | None = None) -> None:
         self._jid = jid
         self.kinds = _kinds(content_namespace)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import ClassVar, Generic, TypeVar
@@ -37,7 +36,7 @@ class Stream(ABC, Generic[E]):
         self.is_over = False
         """Nothing more can come: the peer ended its side too, or its input is unreadable."""
         self._parser = StreamParser(limits)
-        self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
+        self._inbox: list[StreamHeader | Slice | StreamEnd] = []  # the next one last
 
     def _restart(self) -> None:
         """Forget the input; a new stream header is next."""
@@ -64,7 +63,8 @@ class Stream(ABC, Generic[E]):
         if found and type(found[-1]) is StreamEnd:
             self.is_over = True
         if self.state is not self.CLOSED:
-            self._inbox.extend(found)
+            found.reverse()
+            self._inbox[:0] = found
 
     @property
     def has_unread(self) -> bool:
@@ -80,7 +80,7 @@ class Stream(ABC, Generic[E]):
         handle, closed = self._handle, self.CLOSED
         while self._inbox and not self._waiting and self.state is not closed:
             try:
-                if (event := handle(self._inbox.popleft())) is not None:
+                if (event := handle(self._inbox.pop())) is not None:
                     yield event
             except StreamError as error:
                 yield self.fail(error)
