@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from cluster.pubsub import pep
@@ -30,7 +31,8 @@ BOUNDS = {
     "_Newest._sizes": redis.MAX_ENTRIES,
 }
 """Of each container that keeps the newest of what goes by, and so may grow."""
-_CONTAINERS = (dict, list, set, frozenset, deque)
+_PARTS = (tuple, dict, list, set, frozenset, deque)
+"""Containers, and tuples, which cannot grow."""
 
 
 class Look(NamedTuple):
@@ -85,28 +87,35 @@ def _containers(root: object, outside: Collection[object]) -> Iterator[tuple[str
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, (tuple, *_CONTAINERS)):
+        if isinstance(value, _PARTS):
             if not isinstance(value, tuple):
                 yield place, len(value)
             parts = [*value, *value.values()] if isinstance(value, dict) else [*value]
-            waiting.extend((place, each) for each in parts if _leads_on(each))
+            waiting.extend([(place, each) for each in parts if _leads_on(each)])
         else:
-            waiting.extend((f"{type(value).__name__}.{name}", each) for name, each in _attributes(value))
+            waiting.extend([(f"{type(value).__name__}.{name}", each) for name, each in _attributes(value)])
 
 
 def _attributes(value: object) -> Iterator[tuple[str, Any]]:
-    names = dict.fromkeys(getattr(value, "__dict__", ()))
-    for kind in type(value).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        names.update(dict.fromkeys([slots] if isinstance(slots, str) else slots))
-    for name in names:
-        each = getattr(value, name, None) if name not in ("__dict__", "__weakref__") else None
+    slots = _slots(type(value))  # type: ignore[arg-type]  # to mypy a class is not hashable
+    for name in dict.fromkeys((*getattr(value, "__dict__", ()), *slots)):
+        each = getattr(value, name, None)
         each = getattr(each, "__self__", each)  # the object of a bound method
         if _leads_on(each):
             yield name, each
 
 
+@cache
+def _slots(kind: type) -> list[str]:
+    every = [each.__dict__.get("__slots__", ()) for each in kind.__mro__]
+    names = [name for slots in every for name in ([slots] if isinstance(slots, str) else slots)]
+    return [name for name in names if name not in ("__dict__", "__weakref__")]
+
+
 def _leads_on(value: object) -> bool:
-    module = type(value).__module__
-    is_ours = module.startswith(OURS) and not module.startswith(OTHERS)
-    return is_ours or isinstance(value, (tuple, *_CONTAINERS))
+    return isinstance(value, _PARTS) or _is_ours(type(value).__module__)
+
+
+@cache
+def _is_ours(module: str) -> bool:
+    return module.startswith(OURS) and not module.startswith(OTHERS)

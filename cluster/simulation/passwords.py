@@ -37,6 +37,7 @@ def account(localpart: str, password: str) -> Account:
 _made = lru_cache(maxsize=1024)(make_keys)
 _derived = lru_cache(maxsize=1024)(scramp.core.hi)
 scramp.core.hi = lambda hash, password, salt, iterations: _derived(hash, password, salt, int(iterations))
+scramp.core.saslprep = lru_cache(maxsize=1024)(scramp.core.saslprep)
 # a client keeps the salted password (RFC 5802 section 5.1), which scramp does not; it takes a third of a login
 
 

@@ -152,7 +152,7 @@ class ClientStream(StreamConnection):
             settled = session.on_stanza(event)
             if settled is not None:
                 self._unsettled.add(settled)
-        elif type(event) in (Nonza, Misaddressed) and session is not None:
+        elif session is not None and (type(event) is Nonza or type(event) is Misaddressed):
             self._on_odd(session, event)
         else:
             self._on_step(event)

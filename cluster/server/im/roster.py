@@ -10,7 +10,6 @@ from twisted.logger import Logger
 
 from cluster.store.limits import Limit
 from cluster.store.port import RosterItem
-from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
@@ -108,7 +107,8 @@ def size_of(item: RosterItem) -> int:
 
 
 def _hash(item: RosterItem) -> int:
-    return int.from_bytes(hashlib.sha256(xml.serialize(item_element(item))).digest()[:16])
+    shown = item.jid, item.name, item.subscription, item.pending_out, item.approved, item.groups
+    return int.from_bytes(hashlib.sha256(msgspec.msgpack.encode(shown)).digest()[:16])
 
 
 def kept_request(request: Stanza) -> Stanza:
