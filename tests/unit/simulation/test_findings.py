@@ -18,6 +18,7 @@ from cluster.simulation.checker import Checker
 from cluster.simulation.report import SimulationReport
 from cluster.store.memory import MemoryRosters
 from cluster.store.memory_archives import MemoryArchives
+from cluster.xmpp.stanza import Stanza
 from tests.unit.simulation.plans import named
 
 
@@ -33,7 +34,11 @@ def test_a_router_that_loses_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     send, count = MemoryLink.send, iter(range(100_000))
 
     def lose(link: MemoryLink, stanza: Any) -> Any:
-        return None if stanza.kind == "message" and next(count) % 20 == 0 else send(link, stanza)
+        return (
+            None
+            if isinstance(stanza, Stanza) and stanza.kind == "message" and next(count) % 20 == 0
+            else send(link, stanza)
+        )
 
     monkeypatch.setattr(MemoryLink, "send", lose)
     report = run()
@@ -45,7 +50,7 @@ def test_a_router_that_sends_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     send, count = MemoryLink.send, iter(range(100_000))
 
     def repeat(link: MemoryLink, stanza: Any) -> Any:
-        if stanza.kind == "message" and next(count) % 20 == 0:
+        if isinstance(stanza, Stanza) and stanza.kind == "message" and next(count) % 20 == 0:
             send(link, stanza)
         return send(link, stanza)
 
