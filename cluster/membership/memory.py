@@ -68,14 +68,14 @@ class MemoryMembership:
                 self.clock.callLater(0, heir.inherit, node)
 
     def lose(self, node: MemoryNodes) -> bool:
-        """The node is gone, and the others are told; False if they know."""
+        """The node is gone, and the others that live are told; False if they know."""
         if node.is_gone:
             return False
         node.is_gone = True
         self.left.add(node.name)
         if self.present.get(node.name) is node:
             del self.present[node.name]
-        for other in [*self.present.values()]:
+        for other in [each for each in self.present.values() if not each.is_silent]:
             other.server.gone(node.name)
         return True
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from cluster.membership.memory import RETRY_S, MemoryMembership, MemoryNodes
+from cluster.membership.memory import RETRY_S, SILENCE_S, MemoryMembership, MemoryNodes
 
 
 def test_an_account_may_wait_long_for_the_heir_of_its_node() -> None:
@@ -25,3 +25,28 @@ def test_an_account_may_wait_long_for_the_heir_of_its_node() -> None:
     membership.present["s1"] = gone
     clock.advance(RETRY_S)
     assert got == ["s1", "s1"]
+
+
+def test_a_node_that_has_crashed_is_not_told_who_is_gone() -> None:
+    """Nothing happens in its process any more, although the others do not miss it yet."""
+    clock = Clock()
+    membership = MemoryMembership(clock)
+    told: list[tuple[str, str]] = []
+
+    class Told:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def gone(self, node: str) -> None:
+            told.append((self._name, node))
+
+    for name in ("s1", "s2", "s3"):
+        node = membership.present[name] = MemoryNodes(membership, name)
+        server: Any = Told(name)
+        node.server = server
+    membership.crash(membership.present["s2"])
+    clock.advance(1.0)
+    membership.crash(membership.present["s3"])
+    clock.advance(SILENCE_S)
+    clock.advance(0)
+    assert told == [("s1", "s2"), ("s1", "s3")]
