@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
@@ -11,6 +11,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base import reasons
+from cluster.base.settled import Settled, until_settled
+from cluster.components.connection import Overloaded
 from cluster.gateways.delivery_receipts import wants_receipt
 from cluster.gateways.repetition import key_of
 from cluster.gateways.sms.correspondents import Correspondents
@@ -61,7 +63,7 @@ class Outbound:
         numbers: RegisteredNumbers,
         correspondents: Correspondents,
         receipts: Receipts,
-        send: Callable[[Stanza], Awaitable[None]],
+        send: Callable[[Stanza], Settled],
         tracer: Tracer,
         *,
         own_number: str,
@@ -182,7 +184,8 @@ class Outbound:
                 answer.cancel()
             error = _error(reason)
             self._tracer.record(Event.BOUNCED, submission.stanza, str(error), reason=reasons.NETWORK_REFUSES)
-            await self._send(submission.stanza.error(error))
+            if not await self._told(submission.stanza.error(error)):
+                return  # the table keeps the message: the next process tries again
             await self._receipts.forget(name)
         else:
             await self._receipts.expect_all(name)
@@ -190,6 +193,17 @@ class Outbound:
             await self._done.note(submission.key)
         await self._table.delete(name)
         self._under_way.discard(submission.key)
+
+    async def _told(self, error: Stanza) -> bool:
+        """Whether the server has the error for a sender, which it may take when it is back."""
+        try:
+            await until_settled(self._send(error))
+        except Overloaded as overloaded:
+            self._log.warn("{to} is not told of an error yet: {reason}", to=str(error.to), reason=str(overloaded))
+            return False
+        except CancelledError:
+            return False  # the process ends
+        return True
 
 
 def _error(reason: Exception) -> StanzaError:

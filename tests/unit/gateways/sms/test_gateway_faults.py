@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.logger import capturedLogs
 
+from cluster.components.connection import Overloaded
 from cluster.gateways.delivery_receipts import RECEIPTS
+from cluster.gateways.sms.gateway import SEND_TIMEOUT_S
 from cluster.gateways.sms.outbound import MAX_WAIT_S, MAX_WAITING
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.jid import Jid
@@ -67,6 +71,34 @@ def test_a_message_centre_that_refuses(running: GatewayWorld, status: str, condi
     running.run(running.smsc.administration.fault_clear())
     say(running, chat("again"))
     assert running.inbox() == ["again"]
+
+
+def test_a_server_that_is_away_takes_the_error_when_it_is_back(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(refuse="ESME_RINVDSTADR"))
+    running.settles = Deferred()
+    with capturedLogs() as logs:
+        say(running, chat("hi"))
+        running.go(10 * SEND_TIMEOUT_S)
+    assert logs == []
+    assert len(running.take_sent()) == 1
+    assert len(running.run(running.store.submissions.load())) == 1  # a crash of the gateway loses nothing
+    running.settles.callback(None)
+    running.go()
+    assert running.run(running.store.submissions.load()) == {}
+
+
+def test_an_error_that_the_server_never_took_is_told_by_the_next_process(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(refuse="ESME_RINVDSTADR"))
+    running.refuse_with = Overloaded("10000 stanzas wait for the server of sms.montague.lit")
+    with capturedLogs() as logs:
+        say(running, chat("hi", id="m7"))
+    assert [log["log_level"].name for log in logs] == ["warn"]
+    running.refuse_with = None
+    running.run(running.gateway.stop())
+    running.start_gateway()
+    (error,) = running.take_sent()
+    assert (error.id, error_of(error).condition) == ("m7", "item-not-found")
+    assert running.run(running.store.submissions.load()) == {}
 
 
 # --- the message centre is away
