@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cluster.lab.errors import LabError
-from cluster.redisio.sentinel import refused, unknown
+from cluster.redisio.sentinel_errors import refused, unknown_service
 from cluster.redisio.slots import slot
 from cluster.redisio.url import RedisUrl
 
@@ -116,7 +116,7 @@ def _named_master(url: RedisUrl, address: tuple[str, int], timeouts: Any) -> tup
             asked: Any = sentinel.execute_command
             found: tuple[str, int] | None = asked("SENTINEL GET-MASTER-ADDR-BY-NAME", url.service)
             if found is None:
-                raise redis.ResponseError(unknown(url.service, [*asked("SENTINEL MASTERS")]))
+                raise redis.ResponseError(unknown_service(url.service, [*asked("SENTINEL MASTERS")]))
     except redis.AuthenticationError:
         raise redis.ResponseError(refused(where, "WRONGPASS")) from None
     except redis.ConnectionError as error:

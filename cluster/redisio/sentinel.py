@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hiredis import ReplyError
 from twisted.internet.error import ConnectError, DNSLookupError
 
@@ -11,6 +9,7 @@ from cluster.base.clock import Reactor
 from cluster.redisio.connection import log_in
 from cluster.redisio.layout import Address
 from cluster.redisio.protocol import RedisProtocol
+from cluster.redisio.sentinel_errors import refused, unknown_service
 from cluster.redisio.silence import COMMANDS
 from cluster.redisio.url import RedisUrl
 
@@ -36,18 +35,7 @@ async def _asked(reactor: Reactor, url: RedisUrl, sentinel: Address) -> Address:
         found = await protocol.execute("SENTINEL", "GET-MASTER-ADDR-BY-NAME", url.service)
         if found is None:
             masters = await protocol.execute("SENTINEL", "MASTERS")
-            raise ReplyError(unknown(url.service, [each[b"name"].decode() for each in masters]))
+            raise ReplyError(unknown_service(url.service, [each[b"name"].decode() for each in masters]))
     finally:
         protocol.close()
     return found[0].decode(), int(found[1])
-
-
-def unknown(service: str, known: Sequence[str]) -> str:
-    """The message for a service that a Sentinel does not know, but others."""
-    return f"no master has the name {service!r}, but {', '.join(sorted(known)) or 'none is watched'}"
-
-
-def refused(where: str, error: str) -> str:
-    """The message for the error reply of a Sentinel."""
-    is_login = error.startswith(("NOAUTH", "WRONGPASS"))
-    return f"{where} refuses the login" if is_login else f"{where} says: {error}"
