@@ -72,6 +72,10 @@ class Document:
         return _problem(self.file, path, (key if at_key else value).start_mark, message)
 
 
+_PIPES: dict[Path, bytes] = {}
+"""The content of what can be read once only, such as /dev/stdin: a command may look what it is before it reads it."""
+
+
 def read(path: Path) -> Document:
     """Read a YAML file. Raises TopologyError where there is nothing to go on with."""
     file = str(path)
@@ -99,7 +103,7 @@ def read(path: Path) -> Document:
 def _text(path: Path) -> str:
     file = str(path)
     try:
-        content = path.read_bytes()
+        content = _content(path)
     except FileNotFoundError:
         raise _unusable(file, "no such file; give the path of a topology (YAML)") from None
     except OSError as error:
@@ -111,6 +115,16 @@ def _text(path: Path) -> str:
         raise _unusable(
             file, f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8", before
         ) from None
+
+
+def _content(path: Path) -> bytes:
+    """Raises OSError."""
+    if path in _PIPES:
+        return _PIPES[path]
+    content = path.read_bytes()
+    if not path.is_file():
+        _PIPES[path] = content
+    return content
 
 
 def _unusable(file: str, message: str, before: str | None = None) -> TopologyError:
