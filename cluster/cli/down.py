@@ -46,4 +46,6 @@ def _down_all(keep: bool) -> None:
 def _down(lab: Lab, keep: bool) -> None:
     ran = lab.down(keep=keep)
     rest = f"its data is kept in {lab.path}" if keep else "its state is removed"
+    if not keep and lab.path.exists():
+        rest += f", and your other files stay in {lab.path}"
     print(f"lab {lab.name} is down, {rest}" if ran else f"lab {lab.name} was already down, {rest}")

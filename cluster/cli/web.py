@@ -14,7 +14,7 @@ import typer
 
 from cluster.cli.common import LabName
 from cluster.cli.interrupt import interruptible
-from cluster.lab.api import Lab
+from cluster.lab.api import BadInput, Lab
 
 
 def web(
@@ -26,6 +26,8 @@ def web(
     lab: LabName = None,
 ) -> None:
     """Serve a page that shows the lab: map, messages, chat. Until Ctrl-C."""
+    if replay is not None and lab is not None:
+        raise BadInput("--replay names the folder of a lab itself; leave out --lab")
     shown = Lab.named(lab) if replay is None else Lab.kept(replay)
     if replay is None:
         shown.check_up()

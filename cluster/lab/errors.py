@@ -14,6 +14,10 @@ class LabError(Refused):
     """Of a command that ends with it."""
 
 
+class Down(LabError):
+    """The lab is not running."""
+
+
 class Unreachable(LabError):
     """A server of the lab accepts no connection, or does not answer."""
 

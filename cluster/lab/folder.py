@@ -35,6 +35,13 @@ _LITTLE_BYTES = 65_536
 """Free room that a log or a Redis uses up at once."""
 
 
+RECORDED = {
+    "journal.jsonl", "journal.jsonl.1", "logs", "plan.json", "redis", "targets", "timeline.jsonl", "timeline.jsonl.1",
+    "version", "lock", "sockets",
+}  # fmt: skip
+"""All that a simulated run leaves in its folder."""
+
+
 class LabFolder:
     """One lab's files. Only its owner can read them."""
 
@@ -180,9 +187,18 @@ class LabFolder:
             self._sockets.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the folder, a socket folder outside it, and `.xmpplab` if it has no other lab."""
+        """Remove the folder, a socket folder outside it, and `.xmpplab` if it has no other lab.
+
+        The folder of a simulated run is at a place of the user's choice, and may have other files by now: they stay.
+        """
         self._remove_socket_folder()
-        shutil.rmtree(self.path, ignore_errors=True)
+        if not self.is_simulated:
+            shutil.rmtree(self.path, ignore_errors=True)
+        else:
+            for path in (self.path / name for name in RECORDED):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
         labs = self.path.parent
         if labs.name == LABS and labs.exists() and not any(labs.iterdir()):
             labs.rmdir()

@@ -151,10 +151,6 @@ def play_shown(
     return play(plan, scenario, seed=seed, progress=Shown(tell, seed), **how)
 
 
-_RECORDED = {"journal.jsonl", "logs", "plan.json", "redis", "targets", "timeline.jsonl", "version", "lock", "sockets"}
-"""All that a recording has in its folder: with anything else in it, the folder is not replaced."""
-
-
 @contextmanager
 def record(plan: Plan, folder: Path | None, watcher: Watcher | None = None) -> Iterator[Recording]:
     """A recording for one run, which follows every stanza and has the same digest as without.
@@ -163,7 +159,7 @@ def record(plan: Plan, folder: Path | None, watcher: Watcher | None = None) -> I
     context. Raises BadInput where something else is in it.
     """
     from cluster.lab.errors import of_system
-    from cluster.lab.folder import LABS, LabFolder
+    from cluster.lab.folder import LABS, RECORDED, LabFolder
     from cluster.simulation.recording import Recording, Unwatched
 
     with TemporaryDirectory(prefix="xmpplab-") as temporary:
@@ -171,7 +167,7 @@ def record(plan: Plan, folder: Path | None, watcher: Watcher | None = None) -> I
         if kept.path.parent.name == LABS:
             raise BadInput(f"{kept.path} is the place of a running lab; name a folder outside {LABS}")
         try:
-            if kept.journal.exists() and {each.name for each in kept.path.iterdir()} <= _RECORDED:
+            if kept.journal.exists() and {each.name for each in kept.path.iterdir()} <= RECORDED:
                 kept.remove()
             elif kept.path.exists() and any(kept.path.iterdir()):
                 raise BadInput(f"{kept.path} has other files than a recording; name another folder")

@@ -131,21 +131,16 @@ class Lab:
 
     def check_up(self) -> None:
         """Raises LabError if it is not running."""
-        if self.folder.is_simulated:
-            raise LabError(
-                f"{self.path} has a simulated run that is over; `xmpplab up {self.plan.topology} -d` starts a lab"
-            )
-        if not self.is_up:
-            raise LabError(f"lab {self.name} is down; bring it up with `{self.start_command}`")
+        from cluster.lab.running import check_up
+
+        check_up(self.folder, self.driver)
 
     @property
     def start_command(self) -> str:
         """The command that brings it up, for messages."""
-        if self.folder.orchestrator is None:
-            return f"xmpplab up {self.plan.topology} -d"
-        from cluster.lab.containers.exported import deploy_command
+        from cluster.lab.running import start_command
 
-        return deploy_command(self.folder, self.folder.orchestrator)
+        return start_command(self.folder)
 
     # --- start and stop
 
@@ -318,6 +313,11 @@ class Lab:
 
     def log(self, node: str | None = None) -> LogStream:
         """The log of all nodes, or of one."""
+        if self.folder.is_simulated:
+            raise LabError(
+                f"a simulated run records no logs; see `xmpplab why --lab {self.option}`, "
+                f"`xmpplab watch --lab {self.option}` and `xmpplab timeline --lab {self.option}`"
+            )
         return self.driver.story(node)
 
     def follow(self, story: LogStream, every_s: float, *, until_down: bool = False) -> Iterator[tuple[str, LogLine]]:

@@ -11,7 +11,7 @@ from cluster.client.blocking import BlockingClient
 from cluster.lab.answers import Found, SearchResult
 from cluster.lab.clients.accounts import known_accounts
 from cluster.lab.clients.login import known_password, log_in
-from cluster.lab.errors import BadInput, LabError, Unreachable
+from cluster.lab.errors import BadInput, Down, LabError, Unreachable
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid
@@ -75,6 +75,8 @@ def search(
         try:
             with client_of(folder, plan, Jid.parse(jid), secret) as client:
                 found += _found(client, text, count)
+        except Down:
+            raise
         except LabError as error:
             left_out.append(jid)
             refusal = error

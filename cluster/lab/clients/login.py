@@ -10,8 +10,10 @@ from cluster.client.managed import BROKEN
 from cluster.lab.clients.names import server_of
 from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import UserLs
+from cluster.lab.driver import driver_of
 from cluster.lab.errors import BadInput, LabError, Unreachable
 from cluster.lab.folder import LabFolder
+from cluster.lab.running import check_up
 from cluster.topology.plan import Plan, XmpplabServer
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.login import Login, Resumption, StreamFailed
@@ -76,6 +78,7 @@ def explained(folder: LabFolder, plan: Plan, jid: Jid) -> Iterator[None]:
         check_exists(folder, plan, jid)
         raise LabError(f"{jid.bare} cannot log in: {error}; pass the right --password") from None
     except OSError as error:
+        check_up(folder, driver_of(folder))
         raise Unreachable(
             f"{jid.bare} cannot connect to {server.c2s}: {error}; see `xmpplab ps` and `xmpplab logs {server.name}`"
         ) from None

@@ -293,6 +293,11 @@ def test_a_report_that_cannot_be_written_is_found_before_the_run(shell: Shell, s
     assert err.startswith(f"xmpplab: cannot write {report}: ")
 
 
+def test_a_page_that_replays_names_its_lab_once(shell: Shell, tmp_path: Path) -> None:
+    code, _, err = shell.run("web", "--replay", str(tmp_path), "--lab", "verona")
+    assert (code, "--replay names the folder of a lab itself; leave out --lab" in err) == (2, True)
+
+
 HEAVY = [
     "twisted", "redis", "docker", "cryptography", "lxml", "locust", "gevent", "psutil", "prompt_toolkit", "rich", "ssl",
 ]  # fmt: skip

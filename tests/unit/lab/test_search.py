@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cluster.lab.api import Lab
 from cluster.lab.clients.asking import search
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
@@ -56,12 +58,26 @@ def a_plan(path: Path, port: int) -> tuple[LabFolder, Plan]:
     folder = LabFolder(path / "verona")
     folder.create()
     folder.save_secrets({ADMIN: f"unix://{path}/verona/redis.sock"})
-    return folder, msgspec.structs.replace(plan, servers=servers)
+    plan = msgspec.structs.replace(plan, servers=servers)
+    folder.save_plan(plan)
+    return folder, plan
 
 
 def test_no_archive_could_be_read(tmp_path: Path, hangup: Hangup) -> None:
     """That is an error, and not an empty result; and a domain that does not answer one account is not asked for all."""
     folder, plan = a_plan(tmp_path, hangup.port)
+    supervisor = folder.lock()
+    assert supervisor is not None
     with pytest.raises(LabError, match="cannot connect"):
         search(folder, plan, "soft", None, None, 10)
     assert hangup.asked == len(plan.servers)
+    os.close(supervisor)
+
+
+def test_a_lab_that_is_down_is_told_so_and_how_to_start_it(tmp_path: Path, hangup: Hangup) -> None:
+    folder, _ = a_plan(tmp_path, hangup.port)
+    down = f"lab verona is down; bring it up with `xmpplab up {folder.plan().topology} -d`"
+    juliet = Lab(folder).account("juliet@capulet.lit")
+    for ask in (lambda: Lab(folder).search("soft"), lambda: juliet.inbox(1), lambda: juliet.chat()):
+        with pytest.raises(LabError, match=down):
+            ask()

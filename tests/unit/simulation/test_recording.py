@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -108,6 +109,11 @@ def test_the_commands_for_labs_read_what_was_kept(shell: Shell, tmp_path: Path) 
     assert code == 1
     assert "no lab runs in" in err
     assert shell.run(*run)[0] == 0, "an earlier recording is replaced"
+    code, _, err = shell.run("logs", "--lab", folder)
+    assert (code, "a simulated run records no logs; see `xmpplab why --lab" in err) == (1, True)
+    for asked in (("inbox", "juliet"), ("search", "love")):
+        code, _, err = shell.run(*asked, "--lab", folder)
+        assert (code, "has a simulated run that is over; `xmpplab up" in err) == (1, True)
     assert shell.run("down", "--lab", folder)[0] == 0
     assert not (tmp_path / "run").exists()
 
@@ -154,6 +160,20 @@ def test_a_recording_is_not_replaced_with_what_somebody_put_beside_it(shell: She
     code, _, err = shell.run(*run)
     assert (code, "has other files than a recording" in err) == (2, True)
     assert notes.read_text() == "mine"
+    code, out, _ = shell.run("down", "--lab", f"{tmp_path}/run/")
+    assert (code, f"your other files stay in {tmp_path}/run" in out) == (0, True)
+    assert [*notes.parent.iterdir()] == [notes]
+
+
+def test_a_topology_from_a_pipe(shell: Shell) -> None:
+    code, topology, _ = shell.run("generate", "--domains", "2", "--users", "1")
+    assert code == 0
+    reading, writing = os.pipe()
+    os.write(writing, topology.encode())
+    os.close(writing)
+    code, out, err = shell.run("simulate", f"/dev/fd/{reading}", "--for", "1m")
+    os.close(reading)
+    assert (code, "2 domains" in out) == (0, True), err
 
 
 def test_a_node_of_a_run_that_is_over_is_not_unknown(shell: Shell, tmp_path: Path) -> None:
