@@ -14,7 +14,7 @@ from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 
 STATE = "xmpplab.state"
-"""Label with the state folder: `xmpplab up` created the object for the lab there."""
+"""Label with the state folder: of the objects that `xmpplab up` created, and of the services of an exported stack."""
 
 NODE = "xmpplab.node"
 """Label with the node, see `Compose.labels`."""
@@ -239,7 +239,8 @@ def connected(folder: LabFolder) -> Iterator[Engine]:
 
 
 def folders() -> list[str]:
-    """State folders of all labs that have containers in the engine. Raises LabError if no engine answers.
+    """State folders of all labs that have containers in the engine, or that it runs as a stack and whose export is on
+    this machine. Raises LabError if no engine answers.
 
     Where none is installed there are none, and docker's SDK, which is slow to import, is not needed to know it.
     """
@@ -247,7 +248,15 @@ def folders() -> list[str]:
         return []
     with connected(LabFolder(Path())) as engine:
         found = engine.client.containers.list(all=True, filters={"label": STATE}, ignore_removed=True)
-        return sorted({one.labels[STATE] for one in found})
+        return sorted({one.labels[STATE] for one in found} | _stacks(engine.client))
+
+
+def _stacks(client: Any) -> set[str]:
+    """None where this engine manages no swarm."""
+    if not client.info()["Swarm"]["ControlAvailable"]:
+        return set()
+    named = {each.attrs["Spec"]["Labels"][STATE] for each in client.services.list(filters={"label": STATE})}
+    return {path for path in named if LabFolder(Path(path)).orchestrator == "swarm"}
 
 
 def _unreachable(error: Exception) -> str:

@@ -88,7 +88,7 @@ def _write_stack(folder: LabFolder, file: Path, plan: Plan, published: Plan, ima
     )
     ports = "\n".join(f"    {server.domain}: port {server.c2s_port}" for server in published.servers)
     head = _STACK_HEAD.format(lab=plan.name, file=file, ports=ports)
-    return _written(folder.stack_file, swarm.stack(made, found, image, folder.containers.name, head))
+    return _written(folder.stack_file, swarm.stack(made, found, image, plan.state_dir, folder.containers.name, head))
 
 
 def _write_base(folder: LabFolder, file: Path, plan: Plan, image: Image) -> Path:

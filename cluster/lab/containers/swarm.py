@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.lab.containers.compose import Compose, Service
 from cluster.lab.containers.document import MERGE, PART, networks, written
+from cluster.lab.containers.engine import STATE
 from cluster.lab.containers.files import IMAGE_USER, LAB, Files
 
 MAX_FILE_BYTES = 500 * 1024
@@ -33,9 +34,11 @@ _DEPLOY = {
 }
 
 
-def stack(compose: Compose, files: Files, image: str, folder: str, head: str) -> str:
-    """The file; `files` are secrets of the swarm, whose files are in `folder`, next to the stack file."""
-    part = {key: value for key, value in PART.items() if key not in _IGNORED} | {"image": image, "deploy": _DEPLOY}
+def stack(compose: Compose, files: Files, image: str, state: str, folder: str, head: str) -> str:
+    """The file; `files` are secrets of the swarm, whose files are in `folder`, next to the stack file. `state`: the
+    path of the folder of the lab, by which `xmpplab ls` finds it."""
+    deploy = {**_DEPLOY, "labels": {STATE: state}}
+    part = {key: value for key, value in PART.items() if key not in _IGNORED} | {"image": image, "deploy": deploy}
     secrets = {
         _source(service, file): {"file": f"./{folder}/{service}/{file}", "name": _name(compose, service, file, content)}
         for service, contents in files.items()
@@ -65,7 +68,7 @@ def stack(compose: Compose, files: Files, image: str, folder: str, head: str) ->
 def _service(compose: Compose, service: Service, part: dict[str, Any], contents: Mapping[str, bytes]) -> dict[str, Any]:
     shown: dict[str, Any] = {MERGE: part}
     if not service.is_node:  # it ends when its work is done
-        shown["deploy"] = {**_DEPLOY, "restart_policy": {"condition": "on-failure", "delay": "2s"}}
+        shown["deploy"] = {**part["deploy"], "restart_policy": {"condition": "on-failure", "delay": "2s"}}
         shown["healthcheck"] = {"disable": True}
     shown |= {
         "hostname": service.name,

@@ -33,6 +33,12 @@ def stack(folder: Path, **more: str) -> dict[str, Any]:
     return dict(yaml.safe_load(exported("swarm", folder, **more).read_text()))
 
 
+def test_the_stack_names_the_folder_of_the_lab(tmp_path: Path) -> None:
+    """By which the labs of a user are listed, wherever they were exported to."""
+    services = stack(tmp_path)["services"]
+    assert {each["deploy"]["labels"]["xmpplab.state"] for each in services.values()} == {str(tmp_path)}
+
+
 def test_compose_takes_the_stack(tmp_path: Path) -> None:
     composed.check(exported("swarm", tmp_path))
 
