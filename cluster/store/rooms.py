@@ -47,6 +47,8 @@ class RoomSettings(msgspec.Struct, frozen=True):
     title: str = ""
     description: str = ""
     lang: str = ""
+    pubsub_node: str = ""
+    """The XMPP URI (RFC 5122) of a publish-subscribe node that belongs to the room."""
     password: str = ""
     """Empty: no password is needed."""
     is_archived: bool = True

@@ -375,6 +375,18 @@ def test_disco_of_an_occupant(room: Room, guest: Client) -> None:
     assert condition(answer) == "bad-request"
 
 
+@muc("6.4", "defined", "A room that is configured to have a publish-subscribe node tells its URI.")
+def test_node_of_a_room(site: Site, room: Room, owner: Client, guest: Client) -> None:
+    form = owner.ask("get", f"<query xmlns='{MUC}#owner'/>", room.jid)
+    if not any(field.get("var") == "muc#roomconfig_pubsub" for field in form.iter()):
+        site.lacks("the field muc#roomconfig_pubsub")
+    uri = f"xmpp:pubsub.{site.here.name}?;node=the-coven-node"
+    room.configure(pubsub=uri)
+    answer = guest.ask("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", room.jid)
+    [told] = [each for each in answer.iter() if each.get("var") == "muc#roomconfig_pubsub"]
+    assert [value.text for value in told] == [uri]
+
+
 @muc("6.4", "MUST", "A room says what it is: conference/text.")
 def test_disco_of_a_room(room: Room, guest: Client) -> None:
     answer = guest.ask("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", room.jid)

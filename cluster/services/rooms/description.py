@@ -97,6 +97,7 @@ def _extended(room: Room) -> dict[str, list[str]]:
         "muc#roominfo_subjectmod": str(int(settings.subject_is_free)),
         "muc#roominfo_occupants": str(len(room.occupants)),
         "muc#roomconfig_changesubject": str(int(settings.subject_is_free)),
+        "muc#roomconfig_pubsub": settings.pubsub_node,
         "muc#maxhistoryfetch": str(settings.history_messages),
         "muc#roominfo_avatarhash": room.avatar_hash,
     }

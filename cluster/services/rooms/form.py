@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -17,6 +18,7 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions import data_form
 from cluster.xmpp.extensions.data_form import DATA, Values
 from cluster.xmpp.extensions.muc import CONFIG
+from cluster.xmpp.jid import Jid, JidError
 
 OWNERS, ADMINS = "muc#roomconfig_roomowners", "muc#roomconfig_roomadmins"
 _PASSWORD_NEEDED, _PASSWORD = "muc#roomconfig_passwordprotectedroom", "muc#roomconfig_roomsecret"
@@ -47,6 +49,22 @@ def _text(name: str, values: list[str]) -> str:
     if len(text) > MAX_TEXT:
         raise StanzaError(Condition.NOT_ACCEPTABLE, f"{name} has at most {MAX_TEXT} characters")
     return text
+
+
+def _node(name: str, values: list[str]) -> str:
+    """An XMPP URI (RFC 5122) with the address of a service, and in its query the name of a node; or nothing."""
+    uri = _text(name, values).strip()
+    scheme, _, rest = uri.partition(":")
+    address, _, query = rest.partition("?")
+    if not uri:
+        return ""
+    try:
+        Jid.parse(unquote(address))
+    except JidError:
+        raise _refused(name, values) from None
+    if scheme.lower() != "xmpp" or ";node=" not in query:
+        raise _refused(name, values)
+    return uri
 
 
 def _flag(name: str, values: list[str]) -> bool:
@@ -115,6 +133,8 @@ FIELDS = (
     _text_field("roomname", "Name", "title"),
     _text_field("roomdesc", "Description", "description"),
     _text_field("lang", "Language (RFC 5646)", "lang"),
+    Field("muc#roomconfig_pubsub", "text-single", "Publish-subscribe node of the room (xmpp:SERVICE?;node=NAME)",
+          "pubsub_node", _node, _written),
     _flag_field("persistentroom", "The room stays when nobody is in it", "is_persistent"),
     _flag_field("publicroom", "The service lists the room", "is_public"),
     _flag_field("membersonly", "Only members may enter", "is_members_only"),

@@ -35,7 +35,8 @@ NEW = {
     "publicroom": ["0"], "membersonly": ["1"], "moderatedroom": ["1"], "changesubject": ["1"], "allowinvites": ["0"],
     "enablelogging": ["0"], "allowpm": ["participants"], "whois": ["anyone"], "presencebroadcast": ["moderator"],
     "getmemberlist": ["moderator", "participant"], "maxusers": ["30"], "passwordprotectedroom": ["1"],
-    "roomsecret": ["wherefore"], "roomadmins": ["benvolio@montague.lit"], "roomowners": ["romeo@montague.lit"],
+    "roomsecret": ["wherefore"], "pubsub": ["xmpp:pubsub.montague.lit?;node=verona"],
+    "roomadmins": ["benvolio@montague.lit"], "roomowners": ["romeo@montague.lit"],
 }  # fmt: skip
 
 
@@ -64,7 +65,8 @@ def test_what_is_left_out_stays(play: Play, romeo: Client) -> None:
     [
         {"whois": "everyone"}, {"allowpm": "kings"}, {"maxusers": "10000"}, {"maxusers": "-1"}, {"maxusers": "many"},
         {"membersonly": "maybe"}, {"presencebroadcast": "king"}, {"maxhistoryfetch": "1000000"},
-        {"passwordprotectedroom": "1"}, {"roomname": "x" * 5_000},
+        {"passwordprotectedroom": "1"}, {"roomname": "x" * 5_000}, {"pubsub": "http://verona.it/?;node=x"},
+        {"pubsub": "xmpp:pubsub.montague.lit"}, {"pubsub": "xmpp:?;node=x"}, {"pubsub": "xmpp:a@@b?;node=x"},
     ],
 )  # fmt: skip
 def test_what_cannot_be_configured(play: Play, romeo: Client, juliet: Client, config: dict[str, str]) -> None:
