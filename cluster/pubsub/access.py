@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cluster.pubsub.errors import forbidden, refusal
 from cluster.pubsub.service import PubsubService
-from cluster.store.pubsub import Node
+from cluster.store.pubsub import Node, Party
+from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.jid import Jid
 
@@ -69,3 +72,24 @@ def is_admitted(service: PubsubService, node: Node, entity: Jid) -> bool:
 
 def _is_in_group(service: PubsubService, node: Node, entity: Jid) -> bool:
     return service.sees_presence(entity) and service.is_in_group(entity, node.config.roster_groups_allowed)
+
+
+def one_of(subscriptions: Sequence[Party], asked: Element) -> Party:
+    """The one of a JID's subscriptions that a request means. Raises StanzaError."""
+    subid = asked.get("subid")
+    if subid is None and len(subscriptions) > 1:
+        raise refusal(Condition.BAD_REQUEST, "subid-required", "say which of your subscriptions, by its subid")
+    for party in subscriptions:
+        if subid in (None, party.subid):
+            return party
+    raise refusal(Condition.NOT_ACCEPTABLE, "invalid-subid", f"there is no subscription {subid}")
+
+
+def check_subid(node: Node, entity: Jid, asked: Element) -> None:
+    """Raise StanzaError unless the request says by which of its subscriptions the entity asks, if it has several
+    (sections 6.5.9.1 and 6.5.9.2)."""
+    of_each = [found for jid in dict.fromkeys((entity, entity.bare)) if (found := node.subscriptions_of(jid))]
+    if "subid" in asked.attrib:
+        of_each = [[party for found in of_each for party in found]] if of_each else []
+    for found in of_each:
+        one_of(found, asked)

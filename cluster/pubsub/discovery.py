@@ -22,10 +22,10 @@ FEATURES = frozenset(
         "auto-create", "config-node", "config-node-max", "create-and-configure", "create-nodes", "delete-items",
         "delete-nodes", "get-pending", "instant-nodes", "item-ids", "last-published", "leased-subscription",
         "manage-subscriptions", "member-affiliation", "meta-data", "modify-affiliations", "multi-items",
-        "outcast-affiliation", "persistent-items", "publish", "publish-node-full", "publish-only-affiliation",
-        "publish-options", "publisher-affiliation", "purge-nodes", "retract-items", "retrieve-affiliations",
-        "retrieve-default", "retrieve-default-sub", "retrieve-items", "retrieve-subscriptions", "rsm", "subscribe",
-        "subscription-notifications", "subscription-options",
+        "multi-subscribe", "outcast-affiliation", "persistent-items", "publish", "publish-node-full",
+        "publish-only-affiliation", "publish-options", "publisher-affiliation", "purge-nodes", "retract-items",
+        "retrieve-affiliations", "retrieve-default", "retrieve-default-sub", "retrieve-items",
+        "retrieve-subscriptions", "rsm", "subscribe", "subscription-notifications", "subscription-options",
     )
 ) | {PUBSUB}  # fmt: skip
 """Features of both kinds of services (section 10)."""
@@ -58,7 +58,7 @@ def describe(service: PubsubService, name: str, entity: Jid) -> Element:
     data_form.add(form, "pubsub#creation_date", values=[timestamp.to_text(node.record.created_utc_s)])
     data_form.add(form, "pubsub#creator", values=[str(node.record.creator)])
     data_form.add(form, "pubsub#owner", values=[str(owner) for owner in node.owners])
-    data_form.add(form, "pubsub#num_subscribers", values=[str(len(node.subscribers))])
+    data_form.add(form, "pubsub#num_subscribers", values=[str(len({party.jid for party in node.subscribers}))])
     query.append(form)
     return query
 

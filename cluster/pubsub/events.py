@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cluster.pubsub.errors import EVENT, PUBSUB
-from cluster.store.pubsub import Item, NodeConfig
+from cluster.store.pubsub import Item, NodeConfig, Party
 from cluster.xmpp import element as xml
 from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element, SubElement
@@ -15,6 +15,7 @@ from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Stanza, opening
 
 ADDRESS = "http://jabber.org/protocol/address"
+SHIM = "http://jabber.org/protocol/shim"
 _ANYWHERE = "\n"
 """Stands for the namespace around a payload and equals none, so that the payload is written with its own declaration
 and can be put into any element."""
@@ -77,9 +78,10 @@ class Events:
         inner = b"" if form is None else xml.serialize(form, EVENT)
         return self._event(id, config, f"<configuration node={quoteattr(node)}>".encode() + inner + b"</configuration>")
 
-    def subscription(self, id: str, node: str, config: NodeConfig, jid: Jid, state: str) -> Stanza:
+    def subscription(self, id: str, node: str, config: NodeConfig, party: Party) -> Stanza:
         """A subscription changed (section 12.14)."""
-        about = f"node={quoteattr(node)} jid={quoteattr(str(jid))} subscription={quoteattr(state)}"
+        about = f"node={quoteattr(node)} jid={quoteattr(str(party.jid))} subscription={quoteattr(party.subscription)}"
+        about += f" subid={quoteattr(party.subid)}"
         return self._event(id, config, f"<subscription {about}/>".encode())
 
     def affiliation(self, id: str, node: str, config: NodeConfig, jid: Jid, affiliation: str) -> Stanza:
@@ -106,10 +108,22 @@ class Events:
         return Stanza("message", None, self._service, id, type, names, raw)
 
 
+def with_subids(event: Stanza, subids: Iterable[str]) -> Stanza:
+    """The notification for one who has several subscriptions (sections 6.1.6 and 7.1.2.4, XEP-0131)."""
+    headers = Element(f"{{{SHIM}}}headers")
+    for subid in subids:
+        SubElement(headers, f"{{{SHIM}}}header", name="SubID").text = subid
+    return _with(event, headers)
+
+
 def with_reply_to(event: Stanza, replyto: Jid) -> Stanza:
     """The notification with the address for replies (XEP-0033 section 4.1; XEP-0163 section 4.3.1)."""
     addresses = Element(f"{{{ADDRESS}}}addresses")
     SubElement(addresses, f"{{{ADDRESS}}}address", type="replyto", jid=str(replyto))
-    raw = event.raw[: -len(b"</message>")] + xml.serialize(addresses) + b"</message>"
-    names = (*event.payloads, f"{ADDRESS} addresses")
+    return _with(event, addresses)
+
+
+def _with(event: Stanza, child: Element) -> Stanza:
+    raw = event.raw[: -len(b"</message>")] + xml.serialize(child) + b"</message>"
+    names = (*event.payloads, " ".join(xml.split(child.tag)))
     return Stanza(event.kind, event.to, event.from_, event.id, event.type, names, raw, event.trace_id)

@@ -23,7 +23,7 @@ from cluster.xmpp.extensions import rsm
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza
 
-MAX_LISTED = 3_000
+MAX_LISTED = 2_500
 """Subscriptions or affiliations in one answer: more elements and attributes are not carried to another domain."""
 _CONFIGURE = f"{{{PUBSUB}}}configure"
 _AFFILIATIONS = get_args(AffiliationName)
@@ -127,27 +127,36 @@ async def delete(service: PubsubService, entity: Jid, asked: Element) -> None:
 def subscriptions(service: PubsubService, entity: Jid, asked: Element, pubsub: Element) -> Element:
     """The subscriptions to a node except pending ones (section 8.8.1), or the page of them that is asked for."""
     node = owned(service, entity, asked)
-    states = {str(party.jid): "subscribed" for party in node.parties.values() if party.subscription == "subscribed"}
-    return _listed(node, "subscription", states, pubsub)
+    listed = {
+        f"{party.jid} {party.subid}": {"jid": str(party.jid), "subscription": "subscribed", "subid": party.subid}
+        for party in node.subscriptions
+        if party.subscription == "subscribed"
+    }
+    return _listed(node, "subscription", listed, pubsub)
 
 
 def affiliations(service: PubsubService, entity: Jid, asked: Element, pubsub: Element) -> Element:
     """The affiliations with a node (section 8.9.1), or the page of them that is asked for."""
     node = owned(service, entity, asked)
-    states = {str(party.jid): party.affiliation for party in node.parties.values() if party.affiliation != "none"}
-    return _listed(node, "affiliation", states, pubsub)
+    listed = {
+        str(party.jid): {"jid": str(party.jid), "affiliation": party.affiliation}
+        for party in node.parties.values()
+        if party.affiliation != "none"
+    }
+    return _listed(node, "affiliation", listed, pubsub)
 
 
-def _listed(node: Node, what: str, states: Mapping[str, str], pubsub: Element) -> Element:
-    """The list, by address. A longer one is cut and says so, as lists of items are (section 6.5.4, XEP-0059)."""
-    page, jids = rsm.read(pubsub, MAX_LISTED), [*states]
-    shown = rsm.places(jids, page or rsm.PageRequest(MAX_LISTED))
+def _listed(node: Node, what: str, entries: Mapping[str, dict[str, str]], pubsub: Element) -> Element:
+    """The list of these entries, by their ids. A long one is cut and says so, as lists of items are (section 6.5.4,
+    XEP-0059)."""
+    page, ids = rsm.read(pubsub, MAX_LISTED), [*entries]
+    shown = rsm.places(ids, page or rsm.PageRequest(MAX_LISTED))
     answer = Element(f"{{{OWNER}}}pubsub")
     listed = SubElement(answer, f"{{{OWNER}}}{what}s", node=node.name)
-    for jid in jids[shown.start : shown.stop]:
-        SubElement(listed, f"{{{OWNER}}}{what}", {"jid": jid, what: states[jid]})
-    if page is not None or len(shown) < len(jids):
-        answer.append(rsm.tell(jids[shown.start : shown.stop], shown.start, len(jids)))
+    for id in ids[shown.start : shown.stop]:
+        SubElement(listed, f"{{{OWNER}}}{what}", entries[id])
+    if page is not None or len(shown) < len(ids):
+        answer.append(rsm.tell(ids[shown.start : shown.stop], shown.start, len(ids)))
     return answer
 
 
@@ -155,10 +164,10 @@ async def set_subscriptions(service: PubsubService, iq: Stanza, entity: Jid, ask
     """Change some subscriptions (section 8.8.2)."""
     node = owned(service, entity, asked)
 
-    async def change(jid: Jid, state: str) -> None:
+    async def change(each: Element, jid: Jid, state: str) -> None:
         if state not in _SETTABLE_STATES:
             raise StanzaError(Condition.NOT_ACCEPTABLE, f"a subscription is one of {', '.join(_SETTABLE_STATES)}")
-        await set_subscription(service, node, jid, state)  # type: ignore[arg-type]  # checked
+        await set_subscription(service, node, jid, state, each.get("subid", ""))  # type: ignore[arg-type]  # checked
 
     return await _change_each(iq, asked, "subscription", change, node.subscription_of)
 
@@ -167,7 +176,7 @@ async def set_affiliations(service: PubsubService, iq: Stanza, entity: Jid, aske
     """Change some affiliations (section 8.9.2)."""
     node = owned(service, entity, asked)
 
-    async def change(jid: Jid, affiliation: str) -> None:
+    async def change(each: Element, jid: Jid, affiliation: str) -> None:
         if affiliation not in _AFFILIATIONS:
             raise StanzaError(Condition.NOT_ACCEPTABLE, f"an affiliation is one of {', '.join(_AFFILIATIONS)}")
         await _set_affiliation(service, node, jid.bare, affiliation)  # type: ignore[arg-type]  # checked
@@ -182,7 +191,7 @@ async def _change_each(
     iq: Stanza,
     asked: Element,
     what: str,
-    change: Callable[[Jid, str], Awaitable[None]],
+    change: Callable[[Element, Jid, str], Awaitable[None]],
     now: Callable[[Jid], str],
 ) -> Stanza:
     """Make the changes that are possible; an error lists the others as they still are (sections 8.8.2.4, 8.9.2.4)."""
@@ -199,7 +208,7 @@ async def _change_each(
             error = error or StanzaError(Condition.NOT_ACCEPTABLE, str(wrong))
             continue
         try:
-            await change(jid, wanted)
+            await change(each, jid, wanted)
         except StanzaError as refusal:
             each.set(what, now(jid))
             refused.append(each)

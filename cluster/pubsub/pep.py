@@ -120,8 +120,10 @@ class Pep(PubsubService):
                 subscribing.cancel_logged(self, node, [party.jid])
         if event.trace_id:
             self._note_who_does_not_want(node, event)
-        told = self._send(event, [*wanting, *explicit], publisher)
-        return both(told, self._ask_contacts())
+        (_, once), *several = self.for_each(node, event, explicit)
+        told = [self._send(event, [*wanting, *once], publisher)]
+        told += [self._send(with_ids, jids, publisher) for with_ids, jids in several]
+        return all_of([*told, self._ask_contacts()])
 
     def _note_who_does_not_want(self, node: Node, event: Stanza) -> None:
         """Record for what is followed who could be notified, and does not ask for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.pubsub.access import check_reader
+from cluster.pubsub.access import check_reader, check_subid
 from cluster.pubsub.errors import PUBSUB, unsupported
 from cluster.pubsub.events import item_bytes, items_result
 from cluster.pubsub.service import PubsubService
@@ -22,6 +22,7 @@ async def items(service: PubsubService, iq: Stanza, entity: Jid, asked: Element,
     """The requested items: by their ids, a number of the newest, or a page of all (XEP-0059)."""
     node = service.node(asked.get("node", ""))
     check_reader(service, node, entity)
+    check_subid(node, entity, asked)
     config = node.config
     if not config.persist_items:
         raise unsupported("persistent-items", "the node keeps no items")

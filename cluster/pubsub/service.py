@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from cluster.base.settled import Settled
 from cluster.base.storage import log_failed
 from cluster.pubsub.errors import no_node, refusal
-from cluster.pubsub.events import Events
+from cluster.pubsub.events import Events, with_subids
 from cluster.store.pubsub import AccessModel, Item, Node, NodeConfig, NodeRecord, Party, PubsubStore, Room
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.copies import Copies
@@ -165,11 +165,11 @@ class PubsubService:
             ended = msgspec.structs.replace(party, subscription="none", deliver=True, ends_utc_s=0.0)
             kept = self.put_party(node, ended)
             kept.addErrback(partial(log_failed, _log, f"Ending a subscription of {node.name}"))
-            self.send(self.events.subscription(self.new_id(), node.name, node.config, party.jid, "none"), [party.jid])
+            self.send(self.events.subscription(self.new_id(), node.name, node.config, ended), [party.jid])
 
     def check_parties(self) -> None:
         """Raise StanzaError where there is no room for one more affiliation or subscription."""
-        if sum(len(node.parties) for node in self.nodes.values()) >= self.bounds.parties:
+        if sum(len(node.parties) + len(node.further) for node in self.nodes.values()) >= self.bounds.parties:
             text = f"at most {self.bounds.parties} subscriptions and affiliations are kept"
             raise refusal(Condition.POLICY_VIOLATION, "too-many-subscriptions", text)
 
@@ -190,6 +190,21 @@ class PubsubService:
         jids = [*receivers]
         self.note_copies(event, len(jids))
         return self.route(Copies(event, jids))
+
+    def for_each(self, node: Node, event: Stanza, subscribers: Sequence[Jid]) -> list[tuple[Stanza, list[Jid]]]:
+        """The notification for these subscribers, once for each: with the ids of its subscriptions for one that has
+        several (section 6.1.6)."""
+        if not node.further:
+            return [(event, [*subscribers])]
+        once: list[Jid] = []
+        told = [(event, once)]
+        for jid in dict.fromkeys(subscribers):
+            subids = [party.subid for party in node.subscriptions_of(jid) if party.deliver]
+            if len(subids) > 1:
+                told.append((with_subids(event, subids), [jid]))
+            else:
+                once.append(jid)
+        return told
 
     def note_copies(self, event: Stanza, count: int) -> None:
         """Record how many are notified by what is followed."""

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from cluster.base.settled import until_settled
 from cluster.base.storage import log_failed
 from cluster.pubsub import configuration
-from cluster.pubsub.access import check_owner, is_admitted
+from cluster.pubsub.access import check_owner, is_admitted, one_of
 from cluster.pubsub.errors import PUBSUB, forbidden, refusal
 from cluster.pubsub.retrieving import last_events
 from cluster.pubsub.service import PubsubService
@@ -30,12 +30,16 @@ _log = Logger()
 
 AUTHORIZATION = f"{PUBSUB}#subscribe_authorization"
 MAX_OF_ENTITY = 100
-"""Subscriptions of one entity to one node, by its full JIDs: it must not use up the room for all."""
+"""Subscriptions of one entity to one node, of all its JIDs: it must not use up the room for all."""
 _OPTIONS = f"{{{PUBSUB}}}options"
 
 
 async def subscribe(service: PubsubService, entity: Jid, asked: Element, pubsub: Element) -> Element:
-    """Subscribe (section 6.1); the answer has the state. Raises StanzaError."""
+    """Subscribe (section 6.1); the answer has the state. Raises StanzaError.
+
+    Clients repeat the request. So who is subscribed gets a further subscription for options that none of its
+    subscriptions has (section 6.1.6), and else the state of one.
+    """
     node, jid = service.node(asked.get("node", "")), own_jid(asked, entity)
     if jid is None:
         raise refusal(Condition.BAD_REQUEST, "invalid-jid", "nobody subscribes for somebody else")
@@ -45,17 +49,22 @@ async def subscribe(service: PubsubService, entity: Jid, asked: Element, pubsub:
         raise StanzaError(
             Condition.BAD_REQUEST, "these options belong to <subscribe>, which names the node and the JID"
         )
-    before = node.parties.get(jid) or Party(jid)
-    if before.subscription == "pending" and not is_at_once:
+    before = node.subscriptions_of(jid)
+    is_subscribed = node.subscription_of(jid) == "subscribed"
+    if before and not is_subscribed and not is_at_once:
         raise refusal(Condition.NOT_AUTHORIZED, "pending-subscription", "an owner has not approved it yet")
-    if before.subscription == "subscribed":
-        return _answer(node, before, options)
-    if jid not in node.parties:
+    if is_subscribed:
+        party = with_options(service, options, Party(jid, subscription="subscribed", subid=service.new_id()))
+        if (same := _alike(before, party, options)) is not None:
+            return _answer(node, same, options)
+    else:
+        state: SubscriptionState = "subscribed" if is_at_once else "pending"
+        present = msgspec.structs.replace(node.parties.get(jid) or Party(jid), subscription=state, deliver=True)
+        party = with_options(service, options, present)
+    if is_subscribed or jid not in node.parties:
         _check_room(service, node, jid)
-    state: SubscriptionState = "subscribed" if is_at_once else "pending"
-    party = with_options(service, options, msgspec.structs.replace(before, subscription=state, deliver=True))
     await service.put_party(node, party)
-    if is_at_once:
+    if party.subscription == "subscribed":
         await tell_owners(service, node, party)
         await _send_last(service, node, jid)
     else:
@@ -63,10 +72,18 @@ async def subscribe(service: PubsubService, entity: Jid, asked: Element, pubsub:
     return _answer(node, party, options)
 
 
+def _alike(subscriptions: Sequence[Party], wanted: Party, options: Element | None) -> Party | None:
+    """The subscription that has these options already; any where none are given."""
+    if options is None:
+        return subscriptions[0]
+    asked = wanted.deliver, wanted.ends_utc_s
+    return next((party for party in subscriptions if (party.deliver, party.ends_utc_s) == asked), None)
+
+
 def _check_room(service: PubsubService, node: Node, jid: Jid) -> None:
     """Raise StanzaError where there is no room for one more subscription (section 6.1.3.9)."""
     service.check_parties()
-    if jid.resourcepart and sum(each.bare == jid.bare for each in node.parties) >= MAX_OF_ENTITY:
+    if sum(party.jid.bare == jid.bare for party in node.subscriptions) >= MAX_OF_ENTITY:
         text = f"at most {MAX_OF_ENTITY} subscriptions of one entity are kept at a node"
         raise refusal(Condition.POLICY_VIOLATION, "too-many-subscriptions", text)
 
@@ -90,7 +107,8 @@ def _answer(node: Node, party: Party, options: Element | None) -> Element:
 
 def subscription_element(node: str, party: Party) -> Element:
     """A subscription as its subscriber is told of it."""
-    return Element(f"{{{PUBSUB}}}subscription", node=node, jid=str(party.jid), subscription=party.subscription)
+    about = {"node": node, "jid": str(party.jid), "subscription": party.subscription, "subid": party.subid}
+    return Element(f"{{{PUBSUB}}}subscription", about)
 
 
 async def _send_last(service: PubsubService, node: Node, jid: Jid) -> None:
@@ -104,14 +122,14 @@ async def _send_last(service: PubsubService, node: Node, jid: Jid) -> None:
 async def tell_owners(service: PubsubService, node: Node, party: Party) -> None:
     """Tell the owners who subscribes and unsubscribes, if the node is configured so (`pubsub#notify_sub`)."""
     if node.config.notify_sub:
-        about = (node.name, node.config, party.jid, party.subscription)
-        await until_settled(service.send(service.events.subscription(service.new_id(), *about), node.owners))
+        event = service.events.subscription(service.new_id(), node.name, node.config, party)
+        await until_settled(service.send(event, node.owners))
 
 
-async def tell_state(service: PubsubService, node: Node, jid: Jid, state: SubscriptionState) -> None:
+async def tell_state(service: PubsubService, node: Node, party: Party) -> None:
     """Tell a subscriber the new state of its subscription (section 12.14)."""
-    event = service.events.subscription(service.new_id(), node.name, node.config, jid, state)
-    await until_settled(service.send(event, [jid]))
+    event = service.events.subscription(service.new_id(), node.name, node.config, party)
+    await until_settled(service.send(event, [party.jid]))
 
 
 async def unsubscribe(service: PubsubService, entity: Jid, asked: Element) -> Element:
@@ -136,7 +154,7 @@ def _subscription(service: PubsubService, entity: Jid, asked: Element) -> tuple[
     if node.subscription_of(jid) == "none":
         text = f"{jid} is not subscribed"
         raise refusal(Condition.UNEXPECTED_REQUEST, "not-subscribed", text, ErrorType.CANCEL)
-    return node, node.parties[jid]
+    return node, one_of(node.subscriptions_of(jid), asked)
 
 
 # --- options
@@ -146,7 +164,7 @@ def options(service: PubsubService, entity: Jid, asked: Element) -> Element:
     """The options of a subscription, as a form (section 6.3.3)."""
     node, party = _subscription(service, entity, asked)
     answer = Element(f"{{{PUBSUB}}}pubsub")
-    shown = SubElement(answer, _OPTIONS, node=node.name, jid=str(party.jid))
+    shown = SubElement(answer, _OPTIONS, node=node.name, jid=str(party.jid), subid=party.subid)
     shown.append(options_form("form", party))
     return answer
 
@@ -176,8 +194,8 @@ def subscriptions(service: PubsubService, entity: Jid, asked: Element) -> Elemen
     answer = Element(f"{{{PUBSUB}}}pubsub")
     listed = SubElement(answer, asked.tag, dict(asked.attrib))
     for node in _nodes(service, asked):
-        for party in node.parties.values():
-            if party.subscription != "none" and party.jid.bare == entity.bare:
+        for party in node.subscriptions:
+            if party.jid.bare == entity.bare:
                 listed.append(subscription_element(node.name, party))
     return answer
 
@@ -249,18 +267,26 @@ def _asked_about(service: PubsubService, values: Mapping[str, Sequence[str]]) ->
         raise StanzaError(Condition.JID_MALFORMED, str(error)) from None
 
 
-async def set_subscription(service: PubsubService, node: Node, jid: Jid, state: SubscriptionState) -> None:
-    """Set a subscription, as an owner decides (sections 8.6 and 8.8.2), and tell the subscriber."""
-    before = node.parties.get(jid) or Party(jid)
-    if before.subscription == state:
-        return
-    if jid not in node.parties:
+async def set_subscription(
+    service: PubsubService, node: Node, jid: Jid, state: SubscriptionState, subid: str = ""
+) -> None:
+    """Set a subscription, as an owner decides (sections 8.6 and 8.8.2), and tell the subscriber; without a SubID, all
+    that the JID has. Raises StanzaError."""
+    of_jid = node.subscriptions_of(jid)
+    if not of_jid and jid not in node.parties:
         service.check_parties()
-    ends_utc_s = 0.0 if state == "none" else before.ends_utc_s
-    await service.put_party(node, msgspec.structs.replace(before, subscription=state, ends_utc_s=ends_utc_s))
-    await tell_state(service, node, jid, state)
-    if state == "subscribed":
-        await _send_last(service, node, jid)
+    chosen = [party for party in of_jid if subid in ("", party.subid)]
+    if subid and of_jid and not chosen:
+        raise refusal(Condition.NOT_ACCEPTABLE, "invalid-subid", f"{jid} has no subscription {subid}")
+    for before in chosen or [node.parties.get(jid) or Party(jid)]:
+        if before.subscription == state:
+            continue
+        ends_utc_s = 0.0 if state == "none" else before.ends_utc_s
+        party = msgspec.structs.replace(before, subscription=state, ends_utc_s=ends_utc_s)
+        await service.put_party(node, party)
+        await tell_state(service, node, party)
+        if state == "subscribed":
+            await _send_last(service, node, jid)
 
 
 def cancel_logged(service: PubsubService, node: Node, jids: Sequence[Jid]) -> None:

@@ -33,20 +33,19 @@ class MemoryPubsub:
     async def load(self, owner: str) -> dict[str, Node]:
         """All nodes."""
         nodes = self._nodes.get(owner, {})
-        return {name: Node(node.record, dict(node.parties)) for name, node in sorted(nodes.items())}
+        return {name: Node(node.record, dict(node.parties), dict(node.further)) for name, node in sorted(nodes.items())}
 
     async def put(self, owner: str, record: NodeRecord, *parties: Party) -> None:
         """Keep a node and these parties."""
         nodes = self._nodes.setdefault(owner, {})
-        before = nodes[record.name].parties if record.name in nodes else {}
-        nodes[record.name] = Node(record, before | {party.jid: party for party in parties})
+        node = nodes.setdefault(record.name, Node(record, {}))
+        node.record = record
+        for party in parties:
+            node.put(party)
 
     async def put_party(self, owner: str, node: str, party: Party) -> None:
         """Keep it, or forget it."""
-        parties = self._nodes[owner][node].parties
-        parties[party.jid] = party
-        if party.affiliation == party.subscription == "none":
-            del parties[party.jid]
+        self._nodes[owner][node].put(party)
 
     async def delete(self, owner: str, node: Node) -> None:
         """Forget a node with all that is in it."""

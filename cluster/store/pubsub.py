@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from math import inf
 from typing import Literal, Protocol
 
@@ -15,6 +16,8 @@ PublishModel = Literal["publishers", "subscribers", "open"]
 AffiliationName = Literal["owner", "publisher", "publish-only", "member", "none", "outcast"]
 SubscriptionState = Literal["none", "pending", "subscribed"]
 
+FIRST = "1"
+"""The SubID of a JID's first subscription to a node (XEP-0060 section 6.1.6)."""
 MAX_ITEMS = 10_000
 """Of one node: what `max` stands for (XEP-0060 section 16.4.4)."""
 MAX_PAGE_BYTES = 300_000
@@ -72,6 +75,8 @@ class Party(msgspec.Struct, frozen=True, omit_defaults=True):
     """The option `pubsub#deliver` of the subscription (section 16.4.2)."""
     ends_utc_s: float = 0.0
     """When the subscription ends: the option `pubsub#expire` (section 12.19). 0: it does not end by itself."""
+    subid: str = FIRST
+    """Of the subscription. With another one than FIRST, this is a further subscription of the JID, and nothing else."""
 
 
 class Node(msgspec.Struct):
@@ -79,6 +84,8 @@ class Node(msgspec.Struct):
 
     record: NodeRecord
     parties: dict[Jid, Party]
+    further: dict[tuple[Jid, str], Party] = {}
+    """Further subscriptions, with other options than the first one of their JID, by JID and SubID."""
     _first_end_utc_s: float | None = None
     """No subscription ends before this time; None: not known."""
 
@@ -99,34 +106,50 @@ class Node(msgspec.Struct):
 
     def put(self, party: Party) -> None:
         """Keep this of a JID; nothing of one with neither an affiliation nor a subscription."""
-        if party.affiliation == party.subscription == "none":
+        is_nothing = party.affiliation == party.subscription == "none"
+        if party.subid != FIRST:
+            self.further.pop((party.jid, party.subid), None)
+            if not is_nothing:
+                self.further[party.jid, party.subid] = party
+        elif is_nothing:
             self.parties.pop(party.jid, None)
-            return
-        self.parties[party.jid] = party
+        else:
+            self.parties[party.jid] = party
         if party.ends_utc_s and self._first_end_utc_s is not None:
             self._first_end_utc_s = min(self._first_end_utc_s, party.ends_utc_s)
 
     def ended(self, now_utc_s: float) -> list[Party]:
         """Those whose subscriptions have ended by now."""
         if self._first_end_utc_s is None:
-            ends = (party.ends_utc_s for party in self.parties.values() if party.ends_utc_s)
+            ends = (party.ends_utc_s for party in self.subscriptions if party.ends_utc_s)
             self._first_end_utc_s = min(ends, default=inf)
         if now_utc_s < self._first_end_utc_s:
             return []
         self._first_end_utc_s = None
-        return [party for party in self.parties.values() if 0 < party.ends_utc_s <= now_utc_s]
+        return [party for party in self.subscriptions if 0 < party.ends_utc_s <= now_utc_s]
+
+    @property
+    def subscriptions(self) -> Iterator[Party]:
+        """All, also those that an owner has to approve."""
+        return (party for party in chain(self.parties.values(), self.further.values()) if party.subscription != "none")
+
+    def subscriptions_of(self, jid: Jid) -> list[Party]:
+        """Those of just this JID."""
+        first = self.parties.get(jid)
+        found = [first] if first is not None and first.subscription != "none" else []
+        return [*found, *(party for party in self.further.values() if party.jid == jid)] if self.further else found
 
     def subscription_of(self, jid: Jid) -> SubscriptionState:
-        """Of just this JID (section 4.2)."""
-        party = self.parties.get(jid)
-        return "none" if party is None else party.subscription
+        """Of just this JID (section 4.2): its further subscriptions have the state of the first one."""
+        found = self.subscriptions_of(jid)
+        return found[0].subscription if found else "none"
 
     def is_subscribed(self, entity: Jid) -> bool:
         """By its bare JID or by a full one."""
         bare = entity.bare
         if "subscribed" in (self.subscription_of(entity), self.subscription_of(bare)):
             return True
-        return any(party.subscription == "subscribed" and party.jid.bare == bare for party in self.parties.values())
+        return any(party.subscription == "subscribed" and party.jid.bare == bare for party in self.subscriptions)
 
     @property
     def owners(self) -> list[Jid]:
@@ -136,7 +159,7 @@ class Node(msgspec.Struct):
     @property
     def subscribers(self) -> list[Party]:
         """Those who are subscribed, and want to be told."""
-        return [each for each in self.parties.values() if each.subscription == "subscribed" and each.deliver]
+        return [each for each in self.subscriptions if each.subscription == "subscribed" and each.deliver]
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
 from cluster.store import redis_pubsub_scripts as scripts
 from cluster.store.pubsub import (
+    FIRST,
     MAX_PAGE_BYTES,
     Item,
     ItemPage,
@@ -35,7 +36,7 @@ _record = msgspec.msgpack.Decoder(NodeRecord).decode
 _party = msgspec.msgpack.Decoder(Party).decode
 
 _OF_PARTY = "\0"
-"""Between the name of a node and a JID; no XML has it."""
+"""Between the name of a node, a JID, and the SubID of a further subscription; no XML has it."""
 
 
 @lru_cache(maxsize=1_024)
@@ -74,21 +75,21 @@ class RedisPubsub:
             else:
                 record = _record(value)
                 nodes[name] = Node(msgspec.structs.replace(record, config=_shared(record.config)), {})
-        for name, party in sorted(parties, key=lambda each: (each[0], each[1].jid)):
+        for name, party in sorted(parties, key=lambda each: (each[0], each[1].jid, each[1].subid)):
             if name in nodes:
-                nodes[name].parties[party.jid] = party
+                nodes[name].put(party)
         return dict(sorted(nodes.items()))
 
     async def put(self, owner: str, record: NodeRecord, *parties: Party) -> None:
         """Keep a node and these parties."""
         fields: list[str | bytes] = [record.name, _encode(record)]
         for party in parties:
-            fields += [_field(record.name, party.jid), _encode(party)]
+            fields += [_field(record.name, party), _encode(party)]
         await self._client.execute("HSET", self._keys.pubsub(self._domain, owner), *fields)
 
     async def put_party(self, owner: str, node: str, party: Party) -> None:
         """Keep it, or forget it."""
-        key, field = self._keys.pubsub(self._domain, owner), _field(node, party.jid)
+        key, field = self._keys.pubsub(self._domain, owner), _field(node, party)
         if party.affiliation == party.subscription == "none":
             await self._client.execute("HDEL", key, field)
         else:
@@ -98,7 +99,7 @@ class RedisPubsub:
         """Forget a node with all that is in it."""
         name = node.record.name
         names = *self._keys_of(owner, name), self._keys.pubsub(self._domain, owner)
-        fields = [name, *(_field(name, jid) for jid in node.parties)]
+        fields = [name, *(_field(name, party) for party in (*node.parties.values(), *node.further.values()))]
         await self._client.execute("EVAL", scripts.DELETE, len(names), *names, name, *fields)
 
     async def publish(self, owner: str, node: str, item: Item, room: Room) -> Published:
@@ -158,8 +159,9 @@ class RedisPubsub:
         return reply
 
 
-def _field(node: str, jid: Jid) -> str:
-    return f"{node}{_OF_PARTY}{jid}"
+def _field(node: str, party: Party) -> str:
+    field = f"{node}{_OF_PARTY}{party.jid}"
+    return field if party.subid == FIRST else f"{field}{_OF_PARTY}{party.subid}"
 
 
 def _us(utc_s: float) -> int:

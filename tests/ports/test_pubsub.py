@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from cluster.store.port import Store
@@ -76,6 +77,29 @@ def test_a_node_is_configured_anew_and_keeps_its_parties(check: Check) -> None:
         await store.pubsub.put("romeo", second)
         await store.pubsub.put_party("romeo", "tune", Party(JULIET))
         assert await store.pubsub.load("romeo") == {"tune": Node(second, {ROMEO: Party(ROMEO, "owner")})}
+
+    check(scenario)
+
+
+def test_further_subscriptions_of_a_jid(check: Check) -> None:
+    record = NodeRecord("tune", NodeConfig(), ROMEO, 1.0)
+    first = Party(JULIET, "member", "subscribed")
+    one, other = (Party(JULIET, subscription="subscribed", ends_utc_s=end, subid=f"id{end}") for end in (2.0, 1.0))
+
+    async def scenario(store: Store) -> None:
+        await store.pubsub.put("romeo", record, Party(ROMEO, "owner"), first)
+        for party in (one, other):
+            await store.pubsub.put_party("romeo", "tune", party)
+        [node] = (await store.pubsub.load("romeo")).values()
+        assert node.parties[JULIET] == first
+        assert node.further == {(JULIET, each.subid): each for each in (one, other)}
+        assert sorted(party.subid for party in node.subscriptions_of(JULIET)) == ["1", "id1.0", "id2.0"]
+        await store.pubsub.put_party("romeo", "tune", msgspec.structs.replace(one, subscription="none"))
+        [node] = (await store.pubsub.load("romeo")).values()
+        assert [*node.further.values()] == [other]
+        await store.pubsub.delete("romeo", node)
+        await store.pubsub.put("romeo", record)
+        assert await store.pubsub.load("romeo") == {"tune": Node(record, {})}
 
     check(scenario)
 

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 
-from cluster.base.settled import Settled
+from cluster.base.settled import Settled, all_of
 from cluster.host.module import Item
 from cluster.pubsub import discovery, pending, requests, subscribing
 from cluster.pubsub.access import may_read
@@ -68,7 +68,7 @@ class GenericPubsub(PubsubService):
             (able if _still_reads(self, node, party.jid) else lost).append(party.jid)
         if lost and node.name in self.nodes:
             subscribing.cancel_logged(self, node, lost)
-        return self.send(event, able)
+        return all_of([self.send(told, jids) for told, jids in self.for_each(node, event, able)])
 
 
 def _still_reads(service: PubsubService, node: Node, jid: Jid) -> bool:

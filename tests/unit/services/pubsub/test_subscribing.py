@@ -61,7 +61,7 @@ def test_one_entity_does_not_use_up_the_subscriptions_that_are_for_all(stage: St
 def test_who_unsubscribes_is_told_no_more(stage: Stage, ask: Asked) -> None:
     ask.create(stage.romeo, "news", notify_sub="1")
     ask.subscribe(stage.juliet, "news")
-    answer = ask.done(stage.juliet, "<unsubscribe node='news' jid='juliet@capulet.lit' subid='x'/>")
+    answer = ask.done(stage.juliet, "<unsubscribe node='news' jid='juliet@capulet.lit'/>")
     assert answer[0].get("subscription") == "none"
     ask.publish(stage.romeo, "news")
     stage.settle()
