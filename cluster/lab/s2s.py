@@ -108,7 +108,8 @@ def s2s_router(
         (node.domain, *components), reactor, turn, lambda: secrets.token_urlsafe(16),
         names(NewestPlan(folder, plan), node.name, outside), tcp(reactor), secret, router.faults, tracer,
         RedisCounts(reactor, client, keys, node.domain), node.tls, None if node.tls == "off" else _tls(folder, node),
-        plan.served_by, plan.max_backlog, reached(plan, node), frozenset(node.bidirectional), random.random,
+        plan.served_by, plan.max_backlog, reached(plan, node), frozenset(each.domain for each in plan.ours),
+        frozenset(node.bidirectional), random.random,
     )  # fmt: skip
     return S2sRouter(ports)
 

@@ -33,6 +33,9 @@ def no_link(from_: str, to: str) -> str:
 class HopRecorder(Protocol):
     """Records what the router did with followed stanzas: those with a trace id."""
 
+    def sample(self, stanza: Stanza) -> str:
+        """The trace id for a stanza that enters the lab here; empty: it is not followed."""
+
     def record(
         self, event: str, stanza: Stanza, detail: str = "", node: str = "", reason: Reason | None = None
     ) -> None:

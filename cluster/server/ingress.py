@@ -18,10 +18,10 @@ from cluster.server.im.accounts import Barrier
 from cluster.server.im.message_hooks import MessageHooks
 from cluster.server.sessions.pace import Pace
 from cluster.server.sessions.session import Session
-from cluster.trace.hop import CHAT_STATE, Event, Tracer
+from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.extensions.chat_states import is_chat_state
+from cluster.xmpp.extensions.chat_states import CHAT_STATE, is_chat_state
 from cluster.xmpp.extensions.probe import PROBE_PAYLOAD, probe_id, without_probe
 from cluster.xmpp.limits import ENTERING_BYTES
 from cluster.xmpp.stanza import Stanza

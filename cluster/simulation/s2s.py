@@ -47,7 +47,8 @@ def s2s_router(process: Process, plan: Plan, turn: Turn, tracer: Tracer, carrier
     ports = S2sPorts(
         (node.domain, *components), host, turn, new_id, _table(plan, node), tcp(host), secret, carriers.faults, tracer,
         carriers.counts, node.tls, None if node.tls == "off" else ModelledTls(node.domains), plan.served_by,
-        plan.max_backlog, reached(plan, node), frozenset(node.bidirectional), chance.random,
+        plan.max_backlog, reached(plan, node), frozenset(each.domain for each in plan.ours),
+        frozenset(node.bidirectional), chance.random,
     )  # fmt: skip
     return S2sRouter(ports)
 

@@ -21,8 +21,6 @@ MAX_JOURNAL_BYTES = 67_108_864
 MAX_TEXT_CHARACTERS = 256
 """Of an address and of a detail in a hop: anybody may write long ones, and a stanza has many hops."""
 
-CHAT_STATE = "a chat state"
-"""The detail of the first hop of a message that is nothing else (XEP-0085)."""
 MAX_FOLLOWED = 16
 """Addresses that a node follows at a time; further ones are not."""
 

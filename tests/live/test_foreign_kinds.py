@@ -142,6 +142,28 @@ def test_a_trace_tells_what_is_known(lab: RunningLab, from_: str, to: str) -> No
     assert ("as its client saw" in said) == foreign
 
 
+def test_a_trace_names_the_sending_server_too(lab: RunningLab) -> None:
+    said = lab.command("trace", JULIET, MERCUTIO)
+    assert "when is not known; prosody records no hops" in said
+    assert "as its client saw; ejabberd records no hops" in said
+
+
+@pytest.mark.parametrize("domain", ["capulet.lit", "escalus.lit"])
+def test_why_knows_that_it_came_back(lab: RunningLab, domain: str) -> None:
+    lab.command("send", ROMEO, f"nobody@{domain}", "But, soft!", exit_code=1)
+    answer = json.loads(lab.command("why", "--to", f"nobody@{domain}", "--format", "json"))
+    assert (answer["kind"], answer["outcome"], answer["reason"]) == ("message", "bounced", "refused")
+    assert f"answers {domain}" in answer["what"]
+
+
+@pytest.mark.parametrize("from_", [JULIET, MERCUTIO])
+def test_what_comes_from_them_is_in_the_journal(lab: RunningLab, from_: str) -> None:
+    lab.command("send", from_, "nobody@montague.lit", "But, soft!", exit_code=1)
+    answer = json.loads(lab.command("why", "--from", from_, "--format", "json"))
+    assert (answer["kind"], answer["outcome"], answer["reason"]) == ("message", "bounced", "no-account")
+    assert "records no hops" in answer["decisions"][0]["what"]
+
+
 def test_a_trace_without_a_receiver_says_what_is_not_known(lab: RunningLab) -> None:
     said = lab.command("trace", ROMEO, JULIET, "--no-receiver", "--timeout", "1s", exit_code=1)
     assert "s2 is of kind prosody, which records no hops" in said

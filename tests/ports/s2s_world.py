@@ -44,6 +44,7 @@ class S2sWorld:
     def __init__(self, *, both_ways: bool = False) -> None:
         """`both_ways`: the streams are bidirectional (XEP-0288)."""
         self.both_ways = both_ways
+        self.recorded: frozenset[str] = frozenset()
         self.clock = Clock()
         self.wires = Wires(self.clock)
         self.counts = {domain: MemoryCounts() for domain in DOMAINS}
@@ -70,7 +71,8 @@ class S2sWorld:
         return S2sPorts(
             served(domain), self.clock, Turn(self.clock), lambda: f"id{next(self._ids)}", names,
             self.wires.dial, secret, faults, node.tracer, self.counts[domain], served_by=SERVED_BY,
-            max_backlog=self.max_backlog, bidirectional=frozenset(addresses) if self.both_ways else frozenset(),
+            max_backlog=self.max_backlog, recorded=self.recorded,
+            bidirectional=frozenset(addresses) if self.both_ways else frozenset(),
         )  # fmt: skip
 
     async def start(self, domain: str) -> Node:

@@ -159,6 +159,7 @@ class Prober:
         sent_utc_ns = time.time_ns()
         self.sender.send(probe.raw, self.timeout_s)
         self._write(_hop(probe, self.sender.jid, Event.SENT, sent_utc_ns))
+        self._write_unrecorded(probe, self.sender.jid, Event.RECEIVED, sent_utc_ns, "when is not known")
         route = self._follow(position, probe, self.receiver, _last_nodes(self.plan, self.to), self.waits)
         if not route.has_arrived or route.interrupted:
             return route
@@ -202,6 +203,13 @@ class Prober:
         with suppress(RedisError):  # Redis does not answer just now: the route lacks this hop
             self.reader.append(hop)
 
+    def _write_unrecorded(self, probe: Stanza, client: Jid, event: Event, at_utc_ns: int, known: str) -> None:
+        """Write the hop at the server of this client, if it is of a kind that records none."""
+        server = self.plan.server(client.domainpart)
+        if server is not None and not isinstance(server, XmpplabServer):
+            detail = f"{known}; {server.kind} records no hops"
+            self._write(msgspec.structs.replace(_hop(probe, client, event, at_utc_ns), node=server.name, detail=detail))
+
     def _read(self, probe: Stanza, position: bytes, before: list[Hop]) -> list[Hop]:
         from redis import RedisError
 
@@ -230,11 +238,7 @@ class Prober:
         if _probe_id(child) != probe.trace_id:
             return receiver
         arrived = msgspec.structs.replace(probe, raw=child.raw)
-        server = self.plan.server(receiver.jid.domainpart)
-        if server is not None and not isinstance(server, XmpplabServer):
-            detail = f"as its client saw; {server.kind} records no hops"
-            delivered = _hop(arrived, receiver.jid, Event.DELIVERED, arrived_utc_ns)
-            self._write(msgspec.structs.replace(delivered, node=server.name, detail=detail))
+        self._write_unrecorded(arrived, receiver.jid, Event.DELIVERED, arrived_utc_ns, "as its client saw")
         self._write(_hop(arrived, receiver.jid, Event.RECEIVED, arrived_utc_ns))
         return None
 

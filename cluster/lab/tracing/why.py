@@ -17,9 +17,10 @@ from cluster.lab.tracing.waits import Waits
 from cluster.lab.tracing.watching import watch
 from cluster.topology.plan import Plan
 from cluster.trace.addresses import is_of
-from cluster.trace.hop import CHAT_STATE, Hop
+from cluster.trace.hop import Hop
 from cluster.trace.reader import JournalReader
 from cluster.trace.why import Cause, Explanation, StepKind, explain, outcome, under_way, usual_ms
+from cluster.xmpp.extensions.chat_states import CHAT_STATE
 from cluster.xmpp.jid import Jid, JidError
 
 MAX_HOPS = 200_000

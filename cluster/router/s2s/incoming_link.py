@@ -92,6 +92,7 @@ class IncomingLink:
     """The link from one domain, over any number of streams."""
 
     def __init__(self, from_: str, ports: S2sPorts, receiver: Receiver) -> None:
+        receiver = receiver if from_ in ports.recorded else ports.foreign.entrance(receiver)
         guard = LinkGuard(ports.clock, from_, ports.domains[0], ports.served_by, receiver, ports.tracer, cut_here=True)
         self._sink = ports.faults.before(from_, ServerSink(guard, ports.clock), self._on_room)
         self._unsettled = self._unsettled_bytes = 0

@@ -55,6 +55,7 @@ class OutgoingPair(Opening):
         self._pair = pair
         self._options = options
         self._ports = ports
+        self._is_foreign = ports.served_by.get(pair.to, pair.to) not in ports.recorded
         self._bounce = incoming.bounce
         self._queue = PairQueue(pair.to, held, ports.max_backlog)
         self._connection: ServerConnection | None = None
@@ -132,6 +133,8 @@ class OutgoingPair(Opening):
                 continue
             if stanza.trace_id:  # recorded before the other side can see it
                 self._ports.tracer.record("enqueued", stanza, f"to {self._pair.to}", node=QUEUE)
+                if self._is_foreign:
+                    self._ports.foreign.sent(stanza)
             written.append(outgoing)
             kept.append(stanza)
         batch.stanzas = kept
@@ -244,7 +247,10 @@ class OutgoingPair(Opening):
         """The peer has the `count` oldest written stanzas."""
         if count:
             self._on_progress()
-            self._queue.acknowledged(count)
+            followed = self._queue.acknowledged(count)
+            if self._is_foreign:
+                for stanza in followed:
+                    self._ports.foreign.acknowledged(stanza)
 
     def lost(self, connection: ServerConnection, reason: str) -> None:
         """The open stream is over."""

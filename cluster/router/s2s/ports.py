@@ -17,6 +17,7 @@ from cluster.base.turn import Turn
 from cluster.router.link_faults import LinkFaults
 from cluster.router.port import HopRecorder
 from cluster.router.realm import NO_COMPONENTS
+from cluster.router.s2s.foreign import Foreign
 from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.streams.servers.certificate import PeerCertificate
 from cluster.xmpp.streams.servers.dialback import Pair
@@ -133,6 +134,8 @@ class S2sPorts:
     """Stanzas that may wait for one domain."""
     peers: Container[str] | None = None
     """The only domains that links lead to and from; None: all that have an address."""
+    recorded: Container[str] = frozenset()
+    """The domains whose servers record hops; see `Foreign` for the others."""
     bidirectional: Container[str] = frozenset()
     """The domains to which a stream is to carry both ways, if they offer it (XEP-0288). From others that ask for it, it
     is accepted."""
@@ -143,6 +146,11 @@ class S2sPorts:
     def peer_clock(self) -> PeerClock:
         """The clock of the time limits of peers."""
         return PeerClock(self.clock)
+
+    @cached_property
+    def foreign(self) -> Foreign:
+        """What is known of stanzas at servers that record no hops."""
+        return Foreign(self.tracer)
 
     @cached_property
     def backoff(self) -> Backoff:

@@ -87,17 +87,23 @@ class PairQueue:
         """The batch is being written to a peer that will acknowledge it."""
         self._written.append(batch)
 
-    def acknowledged(self, count: int) -> None:
-        """Forget the `count` oldest written stanzas; a batch settles with its last one."""
+    def acknowledged(self, count: int) -> list[Stanza]:
+        """Forget the `count` oldest written stanzas, and return those that are followed; a batch settles with its last
+        one."""
+        followed: list[Stanza] = []
         written = self._written
         while count:
             batch = written[0]
             stanzas = batch.stanzas
             for _ in range(min(count, len(stanzas))):
-                self.free(stanzas.popleft())
+                stanza = stanzas.popleft()
+                self.free(stanza)
+                if stanza.trace_id:
+                    followed.append(stanza)
                 count -= 1
             if not stanzas:
                 self.settle(written.popleft())
+        return followed
 
     def take_back(self) -> None:
         """Queue again, before all else, what was written over a stream that cannot be resumed."""

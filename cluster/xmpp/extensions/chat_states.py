@@ -5,6 +5,8 @@ from __future__ import annotations
 from cluster.xmpp.namespaces import CLIENT, DELIVERY, HINTS, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 
+CHAT_STATE = "a chat state"
+"""The detail of the first hop of a message that is nothing else."""
 _STATE = "http://jabber.org/protocol/chatstates "
 _BESIDES = (_STATE, f"{HINTS} ", f"{STANZA_ID} ", f"{DELIVERY} ", f"{CLIENT} thread")
 
