@@ -137,6 +137,14 @@ def test_what_send_sent_is_in_the_journal(verona: RunningLab) -> None:
     assert why(verona, "shakespeare.lit")["trace_id"] == answer["trace_id"]
 
 
+def test_the_last_one_after_send_is_its_message(verona: RunningLab) -> None:
+    """A ping follows the message, and comes back as well."""
+    verona.command("send", "romeo", "nobody@capulet.lit", "But, soft!", exit_code=1)
+    answer = why(verona, "nobody@capulet.lit")
+    assert (answer["kind"], answer["reason"]) == ("message", "no-account")
+    assert json.loads(verona.command("why", "--format", "json"))["trace_id"] == answer["trace_id"]
+
+
 def test_the_last_one_is_a_message_and_no_chat_state(verona: RunningLab) -> None:
     """A client that is not ours says something, and then tells that it is not typing."""
     to = "juliet@capulet.lit/balcony"

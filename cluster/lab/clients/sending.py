@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 
 from cluster.client.blocking import BlockingClient
 from cluster.client.messenger import PING
@@ -15,6 +16,7 @@ from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan
 from cluster.xmpp.element import Element, check_text
+from cluster.xmpp.extensions.probe import SENDER
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
@@ -56,8 +58,9 @@ def send_message(folder: LabFolder, plan: Plan, sender: Jid, password: str, to: 
     deadline_s = time.monotonic() + PATIENCE_S
     is_behind_gateway = any(gateway.domain == to.domainpart for gateway in plan.gateways)
     is_taken = False
-    _follow(folder, plan, sender, id)
-    with log_in(folder, plan, sender, password) as client:
+    _follow(folder, plan, (sender.domainpart, to.domainpart), id)
+    client_jid = sender.with_resource(f"{SENDER}{secrets.token_hex(4)}") if sender.is_bare else sender
+    with log_in(folder, plan, client_jid, password) as client:
         client.send(message.raw + ping.raw, PATIENCE_S)
         while (child := _next(client, deadline_s)) is not None:
             kind = child.attributes.get("type")
@@ -72,10 +75,13 @@ def send_message(folder: LabFolder, plan: Plan, sender: Jid, password: str, to: 
     return Sent(str(to), to.domainpart, is_taken)
 
 
-def _follow(folder: LabFolder, plan: Plan, sender: Jid, id: str) -> None:
-    """Let the servers of the sender follow the message with this id: `xmpplab why` may be asked about it next."""
-    nodes = [server for server in plan.ours if server.domain == sender.domainpart]
-    tell_all(folder, plan, nodes, Follow(time.time() + FOLLOWED_S, id), FOLLOW_TIMEOUT_S)
+def _follow(folder: LabFolder, plan: Plan, domains: Sequence[str], id: str) -> None:
+    """Let the first server of ours on its way follow the message with this id: `xmpplab why` may be asked about it
+    next. `domains`: of its sender and its receiver."""
+    for domain in domains:
+        if nodes := [server for server in plan.ours if server.domain == plan.served_by.get(domain, domain)]:
+            tell_all(folder, plan, nodes, Follow(time.time() + FOLLOWED_S, id), FOLLOW_TIMEOUT_S)
+            return
 
 
 def _next(client: BlockingClient, deadline_s: float) -> Slice | None:

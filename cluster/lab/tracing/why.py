@@ -21,6 +21,7 @@ from cluster.trace.hop import Hop
 from cluster.trace.reader import JournalReader
 from cluster.trace.why import Cause, Explanation, StepKind, explain, outcome, under_way, usual_ms
 from cluster.xmpp.extensions.chat_states import CHAT_STATE
+from cluster.xmpp.extensions.probe import SENDER
 from cluster.xmpp.jid import Jid, JidError
 
 MAX_HOPS = 200_000
@@ -36,13 +37,14 @@ Traces = dict[str, list[Hop]]
 def explain_one(folder: LabFolder, plan: Plan, trace_id: str, from_: str, to: str) -> Explanation:
     """The stanza of this trace id, or the newest one from and to these addresses (empty: any). Raises LabError.
 
-    A chat state is taken only where there is nothing else: people ask about messages, which it comes before and after.
+    A chat state, and the ping with which `send` asks whether its message was accepted, are taken only where there is
+    nothing else: people ask about the messages beside them.
     """
     traces = _known(folder, plan)
     found = [hops for id, hops in traces.items() if id == trace_id] if trace_id else _matching(traces, from_, to)
     if not found:
         raise LabError(f"{_nothing(trace_id, from_, to)}; {_REMEDY}")
-    chosen = next((hops for hops in found if not _is_chat_state(hops)), found[0])
+    chosen = next((hops for hops in found if not _is_aside(hops)), found[0])
     return _explained(folder, plan, chosen, usual_ms(traces.values()))
 
 
@@ -57,7 +59,7 @@ def explain_all(folder: LabFolder, plan: Plan, since_utc_ns: int, from_: str, to
 
 
 _REMEDY = (
-    "the journal has probes, one stanza in `trace.sample_every`, and what fails; "
+    "the journal has probes, what `xmpplab send` sends, one stanza in `trace.sample_every`, and what fails; "
     "`xmpplab why --follow ADDRESS` records an address in full, and `xmpplab trace FROM TO` sends a probe"
 )
 
@@ -110,8 +112,11 @@ def _matching(traces: Traces, from_: str, to: str) -> list[list[Hop]]:
     return [hops for hops in traces.values() if is_of(from_, hops[0].from_) and is_of(to, hops[0].to)]
 
 
-def _is_chat_state(hops: list[Hop]) -> bool:
-    return any(hop.detail == CHAT_STATE for hop in hops)
+def _is_aside(hops: list[Hop]) -> bool:
+    first = hops[0]
+    resources = [address.partition("/")[2] for address in (first.from_, first.to)]
+    is_of_send = first.kind == "iq" and any(resource.startswith(SENDER) for resource in resources)
+    return is_of_send or any(hop.detail == CHAT_STATE for hop in hops)
 
 
 def _explained(folder: LabFolder, plan: Plan, hops: list[Hop], usual: Mapping[StepKind, float]) -> Explanation:

@@ -18,6 +18,8 @@ MAX_ID_CHARACTERS = 64
 PROBE_PAYLOAD = f"{PROBE} probe"
 PROBER = "trace-"
 """The resources of the clients of `xmpplab trace` begin with this."""
+SENDER = "send-"
+"""The resources of the clients of `xmpplab send` begin with this."""
 
 _PROBE = re.compile(
     rf"""<probe xmlns=(['"]){PROBE}\1 id=(['"])([^'"<&\s]{{1,{MAX_ID_CHARACTERS}}})\2/>"""
