@@ -1,4 +1,4 @@
-"""The stanzas to and from servers that record no hops: what this side of the link knows of them is recorded here."""
+"""The stanzas to and from servers that record no hops of them: what this side of the link knows is recorded here."""
 
 from __future__ import annotations
 

@@ -248,8 +248,8 @@ class OutgoingPair(Opening):
         if count:
             self._on_progress()
             followed = self._queue.acknowledged(count)
-            if self._is_foreign:
-                for stanza in followed:
+            for stanza in followed:
+                if self._is_foreign or stanza.kind == "iq":  # which cannot carry its trace id to a server of ours
                     self._ports.foreign.acknowledged(stanza)
 
     def lost(self, connection: ServerConnection, reason: str) -> None:

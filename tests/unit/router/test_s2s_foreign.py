@@ -39,20 +39,31 @@ def test_what_a_server_sends_that_follows_nothing_is_followed_from_here(recorded
     play(scenario)
 
 
-def test_that_such_a_server_has_acknowledged_a_stanza_is_recorded() -> None:
+@pytest.mark.parametrize(
+    ("kind", "recorded", "is_told"),
+    [("message", (), True), ("message", (CAPULET,), False), ("iq", (CAPULET,), True)],
+)
+def test_that_a_server_has_acknowledged_what_it_does_not_record(
+    kind: Kind, recorded: tuple[str, ...], is_told: bool
+) -> None:
+    """An iq crosses a stream without its trace id, to our servers too."""
+
     async def scenario(world: S2sWorld) -> None:
+        world.recorded = frozenset(recorded)
         s1, peers = await world.start(MONTAGUE), Peers()
         world.wires.listen(AT_CAPULET, peers)
-        s1.send(chat("0", trace_id="t"))
-        s1.send(chat("1"))
+        s1.send(asked(kind))
+        settled = s1.send(chat("1"))
+        assert settled is not None
         await world.until(lambda: peers.all)
         await manage(world, peers.all[0], "<enable")
         peers.all[0].say("<enabled xmlns='urn:xmpp:sm:3'/>")
         await world.until(lambda: "<body>1</body>" in peers.all[0].got)
         assert [hop.event for hop in s1.hops] == ["enqueued"]
         peers.all[0].say("<a xmlns='urn:xmpp:sm:3' h='2'/>")
-        await world.until(lambda: len(s1.hops) == 2)
-        assert (s1.hops[1].event, s1.hops[1].detail) == ("dequeued", f"{CAPULET} has acknowledged it")
+        await world.until(lambda: settled.called)
+        told = [(hop.event, hop.detail) for hop in s1.hops[1:]]
+        assert told == ([("dequeued", f"{CAPULET} has acknowledged it")] if is_told else [])
 
     play(scenario)
 
