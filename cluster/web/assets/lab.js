@@ -4,7 +4,7 @@ import { Outcome } from "./act.js";
 import { button, fill, h } from "./dom.js";
 import { LinkPanel } from "./link.js";
 import { NodePanel } from "./node.js";
-import { done, of, plan } from "./store.js";
+import { done, isDown, noLinks, of, plan } from "./store.js";
 import { clock, faultsInShort } from "./words.js";
 
 const MOST_ROWS = 60;
@@ -68,16 +68,16 @@ class Overview {
 
   update(event = { state: { all: null }, said: [{ what: "done" }] }) {
     const words = new Set(Object.keys(event.state ?? {}).map((key) => key.split(" ", 1)[0]));
-    if (words.has("plan")) this.#guide();
+    if (words.has("plan") || words.has("lab")) this.#guide();
     if (words.has("all") || words.has("plan") || words.has("node")) this.#nodes();
-    if (words.has("all") || words.has("plan") || words.has("link")) this.#links();
+    if (words.has("all") || words.has("plan") || words.has("lab") || words.has("link")) this.#links();
     if (words.has("all") || event.said?.some((said) => said.what === "done")) this.#done();
   }
 
   /** The first steps, for somebody who never saw this. */
   #guide() {
     const [from, to] = plan().demonstration ?? [];
-    if (!from) return void fill(this.guide);
+    if (!from || isDown()) return void fill(this.guide);
     const one = this.#serverOf(from), other = this.#serverOf(to);
     fill(this.guide, h("h2", {}, "Try it"), h("ol", { class: "guide" },
       h("li", {}, button(`Chat as ${from} and ${to}`, () => this.#go.talk(from, to)), " and send a message from one to the other: watch it cross the map. ", h("b", {}, "Lab"), " leads back here."),
@@ -117,7 +117,7 @@ class Overview {
     found.sort((one, other) => weight(other) - weight(one));
     const more = found.length - MOST_ROWS;
     fill(this.links, found.slice(0, MOST_ROWS).map((link) => this.#link(link)),
-      found.length ? null : h("li", { class: "dim" }, "nothing has crossed the router yet"),
+      found.length ? null : h("li", { class: "dim" }, noLinks()),
       more > 0 ? h("li", { class: "dim" }, `and ${more} more: filter`) : null);
     this.heal.hidden = !found.some((link) => Object.keys(link.faults).length);
   }

@@ -3,6 +3,7 @@
 import { same } from "./act.js";
 import { ask } from "./api.js";
 import { button, fill, h } from "./dom.js";
+import { noLinks } from "./store.js";
 import { bytes, faultsInShort } from "./words.js";
 
 const SOON_DAYS = 30;
@@ -48,7 +49,7 @@ export class OverviewPart extends Part {
     return [
       h("p", {}, h("b", {}, answer.lab), " from ", h("code", {}, answer.topology), ", its files in ", h("code", {}, answer.state_dir)),
       table(["node", "serves", "state", "sessions", "processor", "memory", "restarts"], nodes, "no node"),
-      h("h3", {}, "Links"), table(["link", "batches", "waiting", "lost", "faults"], links, "nothing has crossed the router yet"),
+      h("h3", {}, "Links"), table(["link", "batches", "waiting", "lost", "faults"], links, noLinks()),
       h("p", {}, same(command)),
     ];
   }

@@ -41,6 +41,9 @@ export function* of(word, values = state) {
 
 export const planOf = (values) => values.get("plan") ?? { domains: [], gateways: [], networks: [], faults: {} };
 export const plan = () => planOf(state);
+export const isDown = () => state.get("lab")?.up === false;
+/** In place of links where there are none. */
+export const noLinks = () => (isDown() ? "the lab is down" : "nothing has crossed the router yet");
 
 function keep([id, node, event, at, kind, from, to, size, detail, reason]) {
   if (!kind) return; // a note about several stanzas

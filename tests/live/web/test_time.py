@@ -92,6 +92,7 @@ def test_the_map_as_it_was_before_the_page_was_opened(browser: Browser, tmp_path
         with visit(browser, served.address) as page:
             expect(page.page.get_by_role("alert")).to_contain_text("Time and Trace show what was recorded of it")
             expect(page.page.locator(".then")).to_contain_text("as it was at")  # its last second
+            expect(page.page.locator("#lab").filter(has_text="the lab is down", has_not_text="Try it")).to_have_count(1)
             go_back(page)
             page.tab("Trace")
             expect(page.page.locator("#trace")).to_contain_text("nothing that matches was recorded up to this moment")
