@@ -42,7 +42,7 @@ def watch(
     watched = Lab.named(lab)
     plan = watched.plan
     from_, to = address(from_), address(to)
-    if not all:
+    if not all and watched.is_up:
         _tell(_hint(plan))
     with suppress(KeyboardInterrupt), interruptible():
         for hop in chain.from_iterable(watched.hops(every_stanza=all, tell=_tell)):

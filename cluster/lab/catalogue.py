@@ -35,6 +35,11 @@ def topology_path(text: str) -> Path:
     return _path(text, "topology", topologies())
 
 
+def named(topology: str) -> str:
+    """What a user writes for the topology file at this path: its name, if it is included."""
+    return next((name for name, path in topologies().items() if str(path) == topology), topology)
+
+
 def scenario_path(text: str) -> Path:
     """The scenario file at this path, otherwise the scenario of this name. Raises BadInput."""
     return _path(text, "scenario", scenarios())

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from cluster.lab import DriverKind
+from cluster.lab.errors import Down
 from cluster.lab.folder import LabFolder
 from cluster.lab.logs import LogLine
 from cluster.lab.progress import Tell
@@ -72,3 +73,9 @@ def driver(kind: DriverKind, folder: LabFolder) -> Driver:
 def driver_of(folder: LabFolder) -> Driver:
     """The driver of the lab in this folder."""
     return driver(kind_of(folder), folder)
+
+
+def check_up(folder: LabFolder, driver: Driver) -> None:
+    """Raises Down if the lab in this folder is not running."""
+    if folder.is_simulated or not driver.is_up():
+        raise Down(folder.why_down())

@@ -85,6 +85,23 @@ class LabFolder:
         return "k8s" if self.base_file.exists() else None
 
     @property
+    def start_command(self) -> str:
+        """The command that brings the lab up, for messages."""
+        if self.orchestrator is None:
+            from cluster.lab.catalogue import named
+
+            return f"xmpplab up {named(self.plan().topology)} -d"
+        from cluster.lab.containers.exported import deploy_command
+
+        return deploy_command(self, self.orchestrator)
+
+    def why_down(self) -> str:
+        """That the lab does not run, and the remedy."""
+        if self.is_simulated:
+            return f"{self.path} has a simulated run that is over; `{self.start_command}` starts a lab"
+        return f"lab {self.name} is down; bring it up with `{self.start_command}`"
+
+    @property
     def redis_socket(self) -> Path:
         """In the folder; for a long path in a folder outside, which `create` made and the link `sockets` leads to."""
         outside = self._socket_folder()
@@ -247,7 +264,7 @@ class LabFolder:
         try:
             return msgspec.json.decode(self.secrets_file.read_bytes(), type=dict[str, str])
         except FileNotFoundError:
-            raise LabError(f"no lab runs in {self.path}; bring it up with `xmpplab up FILE -d`") from None
+            raise LabError(self.why_down()) from None
 
     def save_secrets(self, urls: dict[str, str]) -> None:
         write_private(self.secrets_file, msgspec.json.format(msgspec.json.encode(urls)))

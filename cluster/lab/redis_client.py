@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     import redis
 
 _UNUSABLE = "check that it is running, and check user and password"
+_OWN_UNUSABLE = "the lab is down, or its Redis is: see `xmpplab ps`"
+"""For the Redis that the lab has brought up itself, at its socket."""
 _REMEDIES = {
-    "redis.sock": "the lab is down, or its Redis is: see `xmpplab ps`",
     "CERTIFICATE_VERIFY_FAILED": "name the CA of its certificate: rediss://…?ssl_ca_certs=/path/ca.pem",
     "MISCONF": "it cannot write to its disk: give it room there (`df -h`), then try again",
     "used memory > 'maxmemory'": "its memory is full: give it more (`CONFIG SET maxmemory`), then try again",
@@ -129,7 +130,8 @@ def _named_master(url: RedisUrl, address: tuple[str, int], timeouts: Any) -> tup
 def _unusable(url: str, error: Exception) -> str:
     """Why that Redis cannot be used, and the remedy."""
     said = " ".join(str(error).split()).rstrip(".")
-    remedy = next((each for words, each in _REMEDIES.items() if words in said), _UNUSABLE)
+    usual = _OWN_UNUSABLE if url.endswith("/redis.sock") else _UNUSABLE
+    remedy = next((each for words, each in _REMEDIES.items() if words in said), usual)
     return f"Redis at {RedisUrl.parse(url)}: {said}; {remedy}"
 
 

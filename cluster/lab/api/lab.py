@@ -131,16 +131,14 @@ class Lab:
 
     def check_up(self) -> None:
         """Raises LabError if it is not running."""
-        from cluster.lab.running import check_up
+        from cluster.lab.driver import check_up
 
         check_up(self.folder, self.driver)
 
     @property
     def start_command(self) -> str:
         """The command that brings it up, for messages."""
-        from cluster.lab.running import start_command
-
-        return start_command(self.folder)
+        return self.folder.start_command
 
     # --- start and stop
 
@@ -189,7 +187,7 @@ class Lab:
 
         before = plan = self.plan
         if not self.is_up:
-            raise LabError(f"lab {self.name!r} is down; bring it up with `{self.start_command}`, then scale it")
+            raise LabError(f"{self.folder.why_down()}, then scale it")
         more_first = sorted(nodes.items(), key=lambda wish: wish[1] < len(before.nodes_of(wish[0])))
         for server, count in more_first:  # so that no new node gets the address of one that is still running
             try:

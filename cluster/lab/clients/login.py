@@ -10,10 +10,9 @@ from cluster.client.managed import BROKEN
 from cluster.lab.clients.names import server_of
 from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import UserLs
-from cluster.lab.driver import driver_of
+from cluster.lab.driver import check_up, driver_of
 from cluster.lab.errors import BadInput, LabError, Unreachable
 from cluster.lab.folder import LabFolder
-from cluster.lab.running import check_up
 from cluster.topology.plan import Plan, XmpplabServer
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.login import Login, Resumption, StreamFailed

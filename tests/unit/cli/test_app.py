@@ -253,7 +253,7 @@ def test_an_account_without_a_password_is_looked_for_in_the_lab(shell: Shell, tm
     stopped_lab(tmp_path)
     code, _, err = shell.run("trace", "mercutio@montague.lit", "juliet@capulet.lit")
     assert code == 1
-    assert "no lab runs in" in err
+    assert "lab verona is down; bring it up with `xmpplab up verona.yaml -d`" in err
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from loadtests.bench.ports import free_ports
-from tests.harness import ReactorThread, Valkey, start_valkey, until
+from tests.harness import PATIENCE_S, ReactorThread, Valkey, start_valkey, until
 from tests.unit.lab.plan import make_plan
 from tests.valkey_cluster import ValkeyCluster
 
@@ -65,6 +67,19 @@ def test_the_redis_of_a_lab_that_is_down(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="the lab is down, or its Redis is") as refused, connected(url) as admin:
         admin.ping()
     assert "password" not in str(refused.value)
+
+
+def test_the_redis_of_a_lab_that_goes_down_meanwhile(tmp_path: Path) -> None:
+    """A command that waits for something, such as `watch`, loses its connection."""
+    url = f"unix://{tmp_path}/redis.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{tmp_path}/redis.sock")
+        listening.listen()
+        closing = threading.Thread(target=lambda: listening.accept()[0].close(), daemon=True)
+        closing.start()
+        with pytest.raises(LabError, match="the lab is down, or its Redis is"), connected(url, PATIENCE_S) as admin:
+            admin.ping()
+        closing.join()
 
 
 @pytest.mark.parametrize(

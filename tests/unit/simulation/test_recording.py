@@ -107,7 +107,7 @@ def test_the_commands_for_labs_read_what_was_kept(shell: Shell, tmp_path: Path) 
 
     code, _, err = shell.run("trace", "romeo", "juliet", "--lab", folder)
     assert code == 1
-    assert "no lab runs in" in err
+    assert "has a simulated run that is over; `xmpplab up verona -d` starts a lab" in err
     assert shell.run(*run)[0] == 0, "an earlier recording is replaced"
     code, _, err = shell.run("logs", "--lab", folder)
     assert (code, "a simulated run records no logs; see `xmpplab why --lab" in err) == (1, True)
