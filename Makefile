@@ -8,8 +8,8 @@ EXTRA ?= dev
 # a lab is many processes of this tree, and tests start hundreds of labs: what Python compiled is kept
 export PYTHONDONTWRITEBYTECODE =
 
-# Tests of labs wait more than they compute: two workers for each core.
-WORKERS ?= $(shell expr 2 \* `getconf _NPROCESSORS_ONLN`)
+# Tests of labs wait more than they compute: three workers for each core.
+WORKERS ?= $(shell expr 3 \* `getconf _NPROCESSORS_ONLN`)
 # The tests of a file share a worker, and so a lab. Files run in the order of their folders: the short ones, in unit/, last.
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 
