@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 
 import msgspec
@@ -53,3 +54,4 @@ if __name__ == "__main__":
     with contextlib.redirect_stdout(sys.stderr):  # of what the file prints
         found = options(sys.argv[1])
     print(msgspec.json.encode(found).decode())
+    gc.freeze()  # at its end Python would go through all that locust imports, a quarter of this

@@ -8,6 +8,7 @@ first, so that they can end their clients' streams and write what is queued, the
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -311,6 +312,7 @@ def main() -> None:
         remove(folder, keep=False)
         sys.exit(str(error))
     supervise(folder, find_parts, prepare, (SERVER, FOREIGN), owner)
+    gc.freeze()  # at its end Python would go through all that was imported
 
 
 if __name__ == "__main__":
