@@ -140,7 +140,7 @@ class Foreign:
     def crash(self, name: str) -> None:
         """Kill a node: its memory is lost."""
         if (node := self.nodes.pop(name, None)) is not None:
-            node.host.crash(node)
+            node.host.crash()
 
 
 def grant(users: Users, plan: Plan) -> None:

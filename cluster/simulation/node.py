@@ -95,7 +95,7 @@ class SimulatedNode:
 
     def crash(self) -> None:
         """End it as SIGKILL does."""
-        self.host.crash(self)
+        self.host.crash()
         self._attached.crashed()
 
     def stop(self, then: Callable[[], None]) -> None:

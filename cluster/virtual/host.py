@@ -109,12 +109,9 @@ class Host:
         """How many connections to a port of this process are open."""
         return sum(transport.getHost().port == port for transport in self._transports)
 
-    def crash(self, memory: object = None) -> None:
-        """End the process as SIGKILL does: its calls are never made, and its connections are reset.
-
-        `memory`: what it has in memory.
-        """
-        self.network.crashed.append((self, memory))
+    def crash(self) -> None:
+        """End the process as SIGKILL does: its calls are never made, and its connections are reset."""
+        self.network.keep_suspended()
         self.life.state, self.running = State.OVER, False
         self.stop_listening()
         for transport in [*self._transports]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+from types import CoroutineType, GeneratorType
+from typing import Any
+
 from cluster.virtual.connect import Port
 from cluster.virtual.host import Host
 from cluster.virtual.timeline import Timeline
 from cluster.virtual.wire import Path, Wire
 
 DEFAULT = Wire()
+_RESUMABLE = (CoroutineType, GeneratorType)
 
 
 class Network:
@@ -20,9 +25,7 @@ class Network:
         """The listening ports, by address."""
         self.sent_bytes = 0
         """Bytes that all hosts sent, with the overhead of TLS."""
-        self.crashed: list[tuple[Host, object]] = []
-        """Crashed processes, and what they had in memory. A suspended coroutine runs its `finally` when it is
-        collected: of a process that was killed it must not."""
+        self._suspended: list[object] = []
         self._seed = seed
         self._wire = wire
         self._wires: dict[tuple[str, str], Wire] = {}
@@ -31,6 +34,13 @@ class Network:
     def host(self, address: str) -> Host:
         """Start a process at this address."""
         return Host(self, address)
+
+    def keep_suspended(self) -> None:
+        """A process has crashed. A coroutine runs its `finally` when it is collected: of a killed process it must not.
+
+        Of all processes, as nothing tells whose it is; those that have ended since the last crash are let go.
+        """
+        self._suspended = [each for each in gc.get_objects() if type(each) in _RESUMABLE and not _has_ended(each)]
 
     def join(self, one: str, other: str, wire: Wire) -> None:
         """Join two hosts by a wire; call it before the first connection between them."""
@@ -53,3 +63,7 @@ class Network:
         """End a cut."""
         for path in (self.path(one, other), self.path(other, one)):
             path.mend()
+
+
+def _has_ended(each: Any) -> bool:
+    return (each.cr_frame if type(each) is CoroutineType else each.gi_frame) is None

@@ -49,7 +49,7 @@ class Life:
         self.processor: Processor | None = None
         """Gives its turns a duration; None: everything is done at once."""
         self.held: deque[tuple[int, VirtualCall]] = deque()
-        """Calls that are due after the pause, or never; those keep what waits for them from being collected."""
+        """Calls that are due after the pause."""
 
     @property
     def runs(self) -> bool:
@@ -235,7 +235,6 @@ class Timeline:
                 call.life.held.append((-number, call))
             else:
                 call._number = 0
-                call.life.held.append((0, call))
         return False
 
     def make(self, call: VirtualCall) -> None:

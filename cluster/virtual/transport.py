@@ -479,6 +479,7 @@ class Transport:
     def vanish(self) -> None:
         """The process of this end has crashed: drop unsent data, and reset the connection."""
         self._drop()
+        self.protocol = self.producer = None
         self.reset()
 
     def _drop(self) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import Deferred
 
-from cluster.simulation.api import simulate
+from cluster.server.build import Server
+from cluster.server.c2s.client_stream import ClientStream
+from cluster.simulation.api import RouterKind, simulate
+from cluster.simulation.collection import collected_by_events
+from cluster.simulation.errors import logged_errors
+from cluster.simulation.lab import SimulatedLab
+from cluster.simulation.population import Population, with_people
 from tests.unit.simulation.plans import LOSSY, TWO_NODES, named, written
 
 
@@ -58,3 +67,25 @@ def test_an_interrupted_run_tells_what_is_known_so_far() -> None:
     assert found.sent == found.delivered + found.under_way > 0
     assert report.broken == []
     assert told[0].startswith("running: ")
+
+
+@pytest.mark.parametrize("router", ["memory", "redis"])
+def test_nothing_is_kept_of_servers_that_have_crashed(router: RouterKind) -> None:
+    """Nor of what was logged about them: a run may have any number of crashes."""
+    lab = SimulatedLab(with_people(named("verona"), 20, 1), 1, router=router)
+    population = Population(lab, range(20))
+    with logged_errors(), collected_by_events(lab.timeline, 20):
+        Deferred.fromCoroutine(lab.start())
+        for each in population.resources:
+            each.device.come()
+        for _ in range(3):
+            lab.let_pass(20.0, lambda: None)
+            lab.crash("s1")
+            lab.let_pass(1.0, lambda: None)
+            lab.start_node("s1")
+        lab.let_pass(20.0, lambda: None)
+        gc.collect()
+        alive = Counter(type(each) for each in gc.get_objects())
+    assert sum(each.device.is_online for each in population.resources) == 20
+    assert alive[Server] == len(lab.nodes)
+    assert alive[ClientStream] == sum(len(node.server.clients.streams) for node in lab.nodes.values())

@@ -167,11 +167,34 @@ def test_a_coroutine_of_a_process_that_has_crashed_never_ends() -> None:
         return waits_for
 
     other = reactor.network.host("10.0.0.2")
-    reactor.crash(memory(reactor))
-    del reactor
+    kept = memory(reactor)
+    reactor.crash()
+    del reactor, kept
     run(other, 2)
     gc.collect()
+    other.crash()
+    gc.collect()
     assert done == []
+
+
+def test_of_a_process_that_has_crashed_nothing_else_is_kept() -> None:
+    reactor, memory, waits_for = host(), {1}, Deferred[None]()
+    kept = weakref.ref(memory)
+    reactor.callLater(1, memory.add, 2)
+    other, ends = reactor.network.host("10.0.0.2"), until(waits_for)
+    ended = weakref.ref(ends)
+    Deferred.fromCoroutine(ends)
+    reactor.crash()
+    waits_for.callback(None)
+    other.crash()
+    del reactor, memory, ends, waits_for
+    run(other, 2)
+    assert kept() is None
+    assert ended() is None
+
+
+async def until(waits_for: Deferred[None]) -> None:
+    await waits_for
 
 
 @pytest.mark.parametrize("how", ["made", "cancelled"])
