@@ -30,7 +30,7 @@ class Host:
 
     def __init__(self, network: Network, address: str) -> None:
         self.network = network
-        self._timeline = network.timeline
+        self.timeline = network.timeline
         self.address = address
         self.life = Life()
         self.running = True
@@ -44,25 +44,25 @@ class Host:
 
     def seconds(self) -> float:
         """The current time, which all hosts share."""
-        return self._timeline.now_ns / NS
+        return self.timeline.now_ns / NS
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: object, **kwargs: object) -> Any:
         """Call it after `delay` seconds. Raises ValueError for a delay that is negative or not finite."""
-        call = VirtualCall(self._timeline, self.life, callable, args, kwargs or None)
-        self._timeline.put(call, in_ns(delay))
+        call = VirtualCall(self.timeline, self.life, callable, args, kwargs or None)
+        self.timeline.put(call, in_ns(delay))
         return call
 
     def at_turn_end(self, what: Callable[[], None]) -> None:
         """Call it at the end of the current turn of the reactor, right after the current call."""
-        self._timeline.at_turn_end(self.life, what)
+        self.timeline.at_turn_end(self.life, what)
 
     def later(self, what: Callable[..., object], *args: object) -> VirtualCall:
         """Call it at the current time, after all calls that are already due."""
-        return self.network.timeline.call(0, self.life, what, *args)
+        return self.timeline.call(0, self.life, what, *args)
 
     def getDelayedCalls(self) -> list[VirtualCall]:
         """The pending calls of this process."""
-        return [call for call in self.network.timeline.pending() if call.life is self.life]
+        return [call for call in self.timeline.pending() if call.life is self.life]
 
     # --- IReactorTCP
 
@@ -139,7 +139,7 @@ class Host:
         """Continue; calls that became due meanwhile are made now."""
         if self.life.state is State.PAUSED:
             self.life.state = State.RUNS
-            self.network.timeline.release(self.life)
+            self.timeline.release(self.life)
 
     # --- for connections
 

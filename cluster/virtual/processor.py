@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cluster.virtual.timeline import KERNEL, RUNS, Life, State, Timeline, VirtualCall
 
 if TYPE_CHECKING:
+    from cluster.virtual.sending import Sending
     from cluster.virtual.transport import Transport
 
 READ_BYTES = 65_536
@@ -78,7 +79,7 @@ class Processor:
         self._ready: deque[tuple[int, VirtualCall]] = deque()
         self._is_idle = True
         self._to_read: dict[Transport, None] = {}
-        self._to_write: dict[Transport, None] = {}
+        self._to_write: dict[Sending, None] = {}
         life.processor = self
 
     def take(self, number: int, call: VirtualCall) -> None:
@@ -95,12 +96,12 @@ class Processor:
         self.tally.calls -= 1  # its arrival is no call
         self._to_read[transport] = None
 
-    def write(self, transport: Transport, size_bytes: int) -> None:
+    def write(self, transport: Sending, size_bytes: int) -> None:
         """So much was written to this connection: send what it has at the end of this turn."""
         self.tally.written_bytes += size_bytes
         self._to_write[transport] = None
 
-    def is_to_write(self, transport: Transport) -> bool:
+    def is_to_write(self, transport: Sending) -> bool:
         """The end of the turn sends what this connection has."""
         return transport in self._to_write
 

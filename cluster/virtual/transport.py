@@ -1,4 +1,4 @@
-"""One end of a connection: a transport of Twisted, with buffers, a window and back-pressure."""
+"""One end of a connection: a transport of Twisted, with buffers and back-pressure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from typing_extensions import override
 from zope.interface import implementer
 
 from cluster.virtual import tls
 from cluster.virtual.processor import READ_BYTES
+from cluster.virtual.sending import NOTHING, Item, Sending
 from cluster.virtual.sockets import SOCKET
-from cluster.virtual.timeline import KERNEL, Life, State, VirtualCall
+from cluster.virtual.timeline import VirtualCall
 from cluster.virtual.wire import Path
 
 if TYPE_CHECKING:
@@ -25,53 +27,37 @@ if TYPE_CHECKING:
 BUFFER_BYTES = 65_536
 """A producer is paused when more is unsent, as Twisted's FileDescriptor does."""
 
-Item = bytes | tls.Flight | None
-"""An item of the byte stream: data, a flight of the TLS handshake, or its end (None)."""
-_NOTHING: deque[Item] = deque(maxlen=0)
-"""The queues of an idle connection: an empty deque of its own takes 760 bytes."""
-
 
 @implementer(ITCPTransport, IPushProducer)
-class Transport:
+class Transport(Sending):
     """One end of a TCP connection. Bytes arrive in order, and none is lost unless the connection is reset."""
 
     __slots__ = (
-        "_half_closed", "_half_closing", "_has_hello", "_held", "_here", "_host", "_is_client", "_is_delivering",
-        "_is_producer_paused", "_is_reading", "_is_streaming", "_is_unreachable", "_is_waiting_for_path",
-        "_last_arrival_ns", "_path",
-        "_received", "_settles", "_there", "_unsent", "_unsent_bytes", "connected", "disconnected", "disconnecting",
-        "in_flight_bytes", "on_lost", "peer", "producer", "protocol", "tls",
-        "tls_context",
+        "_half_closed", "_half_closing", "_has_hello", "_held", "_here", "_is_client", "_is_delivering",
+        "_is_producer_paused", "_is_reading", "_is_streaming", "_is_unreachable", "_received", "_settles", "_there",
+        "disconnecting", "on_lost", "producer", "protocol", "tls_context",
     )  # fmt: skip
     _log = Logger()
 
     def __init__(self, host: Host, path: Path, here: IPv4Address, there: IPv4Address, *, is_client: bool) -> None:
         """`path` leads to the other end."""
-        self.connected = self.disconnected = self.disconnecting = False
+        super().__init__(host, path)
+        self.disconnecting = False
         self.producer: Any = None
         self.protocol: Any = None
-        self.peer: Transport | None = None
-        self.in_flight_bytes = 0
-        """Bytes sent that the protocol at the other end has not read."""
-        self._host = host
-        self._path = path
         self._here, self._there = here, there
         self._is_client = is_client
         self._is_streaming = self._is_producer_paused = False
         self.on_lost: Callable[[Failure], None] = _ignore
         """Called with the reason, after the protocol has been told."""
-        self._unsent = _NOTHING
-        self._unsent_bytes = 0
-        self._received = _NOTHING
+        self._received = NOTHING
         self._is_reading = True
         self._is_delivering = False
         self._settles: VirtualCall | None = None
-        self._last_arrival_ns = 0
-        self._is_waiting_for_path = self._is_unreachable = False
+        self._is_unreachable = False
         self._half_closing = self._half_closed = False
         self._held: list[bytes] | None = None  # written during the handshake
         self._has_hello = False
-        self.tls: tls.Handle | None = None
         self.tls_context: object = None
         """What this end has started TLS with."""
 
@@ -87,8 +73,7 @@ class Transport:
             self._held.append(data)
         elif not self._unsent and self._has_room(size_bytes := len(data)):
             self._send_data(data, size_bytes)
-            if self._is_settling:
-                self._settle()
+            self._on_all_sent()
             return
         else:
             self._enqueue(data)
@@ -212,66 +197,12 @@ class Transport:
         if IHandshakeListener.providedBy(self.protocol):
             self.protocol.handshakeCompleted()
 
-    # --- sending
+    # --- when all is sent
 
-    @property
-    def unsent_bytes(self) -> int:
-        """Bytes that wait at this end."""
-        return self._unsent_bytes
-
-    def _enqueue(self, item: Item) -> None:
-        if self._unsent is _NOTHING:
-            self._unsent = deque()
-        self._unsent.append(item)
-
-    def _has_room(self, size_bytes: int) -> bool:
-        """Whether so much can be sent now, in one segment."""
-        if (processor := self._host.life.processor) is not None and processor.in_turn:
-            return False
-        wire = self._path.wire
-        is_small = size_bytes <= wire.segment_bytes and self.in_flight_bytes + size_bytes <= wire.window_bytes
-        return is_small and not self._path.is_cut
-
-    def _send_data(self, data: bytes, size_bytes: int) -> None:
-        self.in_flight_bytes += size_bytes
-        self._send(data, size_bytes + (tls.RECORD_BYTES if self.tls is not None else 0))
-
-    def _send_soon(self, size_bytes: int) -> None:
-        """Send now, or at the end of the turn where turns take time."""
-        processor = self._host.life.processor
-        if processor is not None and processor.in_turn:
-            processor.write(self, size_bytes)
-        else:
-            self._pump()
-
-    def flush(self) -> None:
-        """Send what this turn wrote."""
-        self._pump()
-
-    def _on_window(self) -> None:
-        """The window has opened."""
-        processor = self._host.life.processor
-        if processor is None or not processor.is_to_write(self):
-            self._pump()
-
-    def _pump(self) -> None:
-        """Send what the window and the path let through."""
-        wire = self._path.wire
-        while self._unsent and self.connected and self.in_flight_bytes < wire.window_bytes and self._is_open():
-            item = self._unsent.popleft()
-            if isinstance(item, bytes):
-                most = min(wire.segment_bytes, wire.window_bytes - self.in_flight_bytes)
-                if len(item) > most:
-                    self._unsent.appendleft(item[most:])
-                    item = item[:most]
-                self._unsent_bytes -= len(item)
-                self._send_data(item, len(item))
-            else:
-                self._send(item, item.size_bytes if item is not None else 0)
-        if not self._unsent:
-            self._unsent = _NOTHING
-            if self._is_settling:
-                self._settle()
+    @override
+    def _on_all_sent(self) -> None:
+        if self._is_settling:
+            self._settle()
 
     @property
     def _is_settling(self) -> bool:
@@ -282,36 +213,6 @@ class Transport:
     def _has_waiting_producer(self) -> bool:
         """A pull producer, or a push producer that is paused: it resumes when all data is sent."""
         return self.producer is not None and (self._is_producer_paused or not self._is_streaming)
-
-    def _is_open(self) -> bool:
-        """The path is not cut; if it is, `_pump` runs again when it is mended."""
-        if self._path.is_cut and not self._is_waiting_for_path:
-            self._is_waiting_for_path = True
-            self._path.when_mended(self._go_on)
-        return not self._path.is_cut
-
-    def _go_on(self) -> None:
-        self._is_waiting_for_path = False
-        self._host.later(self._pump)
-
-    def _send(self, item: Item, size_bytes: int) -> None:
-        assert self.peer is not None  # nothing is sent before the connection is there
-        self._host.network.sent_bytes += size_bytes
-        if self.peer.is_of_dead:
-            self._host.network.timeline.call(2 * self._path.latency_ns, self._host.life, self._on_reset)
-        else:
-            self.arrive_later(size_bytes, self.peer._host.life, self.peer._arrived, item)
-
-    def arrive_later(self, size_bytes: int, life: Life, what: Any, *args: object) -> None:
-        """Call `what` at the other end, after all that was sent before has arrived."""
-        timeline = self._host.network.timeline
-        self._last_arrival_ns = at_ns = max(self._last_arrival_ns, self._path.arrival_ns(size_bytes))
-        timeline.call(at_ns - timeline.now_ns, life, what, *args)
-
-    @property
-    def is_of_dead(self) -> bool:
-        """The process of this end is over."""
-        return self._host.life.state is State.OVER
 
     def _settle(self) -> None:
         """In the next turn, if all data is sent: resume the producer, or close."""
@@ -353,6 +254,7 @@ class Transport:
         if self.peer is not None and not self._path.is_cut:
             self.arrive_later(0, self.peer._host.life, self.peer._on_reset)
 
+    @override
     def _on_reset(self) -> None:
         if not self._is_unreachable:
             self._lost(Failure(ConnectionLost()))
@@ -377,7 +279,7 @@ class Transport:
         if not (self._received or self._is_delivering or turn) and self._is_reading and not self.disconnecting:
             self._take(item)
             return
-        if self._received is _NOTHING:
+        if self._received is NOTHING:
             self._received = deque()
         self._received.append(item)
         if turn is not None:
@@ -416,7 +318,7 @@ class Transport:
             return
         item = self._received.popleft()
         if not self._received:
-            self._received = _NOTHING
+            self._received = NOTHING
         self._take(item)
 
     def _take(self, item: Item) -> None:
@@ -439,22 +341,15 @@ class Transport:
             self.protocol.readConnectionLost()
         else:
             self._close()
-        self._deliver_later()
-
-    def _on_read(self, size_bytes: int) -> None:
-        """The protocol at the other end has read `size_bytes`: the acknowledgement opens the window."""
-        self.in_flight_bytes -= size_bytes
-        if self._unsent and not self.disconnected:
-            life = self._host.life
-            kernel = life if life.processor is None else KERNEL  # what a process has written, its system sends
-            self._host.network.timeline.call(self._path.latency_ns, kernel, self._on_window)
+        if self._received:
+            self._deliver_later()
 
     def _lost(self, reason: Failure) -> None:
         """Tell the protocol that the connection is lost."""
         if self.disconnected:
             return
         self.connected, self.disconnected = False, True
-        self._unsent = self._received = _NOTHING
+        self._unsent = self._received = NOTHING
         self._unsent_bytes = 0
         producer, self.producer = self.producer, None
         self._host.forget(self)
@@ -484,7 +379,7 @@ class Transport:
 
     def _drop(self) -> None:
         self.connected, self.disconnected = False, True
-        self._unsent = self._received = _NOTHING
+        self._unsent = self._received = NOTHING
 
 
 def _ignore(reason: Failure) -> None:
