@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cluster.lab.verify.progress import Observer
     from cluster.lab.verify.read import ScenarioFile
     from cluster.lab.verify.scenario import Scenario
+    from cluster.simulation.costs import Costs
     from cluster.simulation.recording import Recording as Recording
     from cluster.simulation.recording import Watcher
     from cluster.simulation.report import Played, SimulationReport
@@ -53,7 +54,7 @@ def simulate(
     run so far; `recording`: see `record`. The same arguments give the same digest.
     Raises BadInput for what cannot be simulated.
     """
-    from cluster.simulation.costs import read
+    from cluster.simulation.lab import SimulatedLab
     from cluster.simulation.population import with_people
     from cluster.simulation.run import Course, Simulation
 
@@ -62,10 +63,9 @@ def simulate(
     if not count:
         raise BadInput(f"{plan.topology} has no accounts; say how many people there are (--people)")
     check_memory(plan, count)
-    service = read(costs) if costs is not None else None
-    course = Course(range(count), range(troubles), duration_s, duration_s, router, service)
-    planned = with_people(plan, count, seed)
-    return Simulation(planned, seed, course, recording=recording).run(tell, is_stopped)
+    lab = SimulatedLab(with_people(plan, count, seed), seed, router, _read(costs), recording)
+    course = Course(range(count), range(troubles), duration_s, duration_s)
+    return Simulation(lab, course).run(tell, is_stopped)
 
 
 def play(
@@ -85,13 +85,18 @@ def play(
     Once `is_stopped` is true, the report is of the run so far. Raises BadInput for what cannot be simulated.
     """
     from cluster.simulation import scenario as scenarios
-    from cluster.simulation.costs import read
+    from cluster.simulation.lab import SimulatedLab
 
     check(plan, router)
     scenarios.check(plan, scenario, router)
-    service = read(costs) if costs is not None else None
-    steps = scenarios.schedule(scenario, seed)
-    return scenarios.play(plan, scenario, seed, steps, progress, router, is_stopped, recording, service)
+    lab = SimulatedLab(plan, seed, router, _read(costs), recording, scenarios.KEPT_HOPS)
+    return scenarios.play(lab, scenario, scenarios.schedule(scenario, seed), progress, is_stopped)
+
+
+def _read(costs: Path | None) -> Costs | None:
+    from cluster.simulation.costs import read
+
+    return read(costs) if costs is not None else None
 
 
 def simulate_seeds(
@@ -223,9 +228,9 @@ def shrink(
         people_in(plan, people),
         {f"{each.localpart}@{server.domain}" for server, each in accounts(plan)},
     )
-    course = Course(range(count), range(troubles), duration_s, duration_s, router)
+    course = Course(range(count), range(troubles), duration_s, duration_s)
     broken, trials = [promise_of(each) for each in report.broken], Trials(tell, is_stopped)
-    document, left = of_people(with_people(plan, count, report.seed), report.seed, course, broken, trials)
+    document, left = of_people(with_people(plan, count, report.seed), report.seed, router, course, broken, trials)
     added = [person for person in left if str(person.jid) not in known]
     return document, {str(each.jid): [str(contact.jid) for contact in each.contacts] for each in added}
 

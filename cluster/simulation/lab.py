@@ -36,11 +36,11 @@ class SimulatedLab:
     """A simulated lab: its backbone outlives its nodes."""
 
     def __init__(
-        self, plan: Plan, seed: int, hops: int = 0, router: RouterKind = "memory", recording: Recording | None = None,
-        costs: Costs | None = None,
+        self, plan: Plan, seed: int, router: RouterKind = "memory", costs: Costs | None = None,
+        recording: Recording | None = None, hops: int = 0,
     ) -> None:  # fmt: skip
-        """The same arguments give the same run. `hops`: how many of the latest ones are kept; `costs`: None where
-        nothing takes time."""
+        """The same arguments give the same run. `costs`: None where nothing takes time; `hops`: how many of the latest
+        ones are kept."""
         self.plan = plan
         self.seed = seed
         self.recording = recording

@@ -12,16 +12,13 @@ from twisted.python.failure import Failure
 
 from cluster.simulation import leaks
 from cluster.simulation.collection import collected_by_events
-from cluster.simulation.costs import Costs, cpu_shares
+from cluster.simulation.costs import cpu_shares
 from cluster.simulation.errors import logged_errors
 from cluster.simulation.invariants import archives, rosters
 from cluster.simulation.lab import START_UTC_S, SimulatedLab
 from cluster.simulation.population import Population
-from cluster.simulation.recording import Recording
 from cluster.simulation.report import SimulationReport, broken
-from cluster.simulation.router_kind import RouterKind
 from cluster.simulation.troubles import Troubles
-from cluster.topology.plan import Plan
 from cluster.xmpp.stanza import make
 
 SETTLE_S = 900.0
@@ -53,22 +50,19 @@ class Course:
     """The time over which the troubles are distributed."""
     until_s: float
     """When people stop acting."""
-    router: RouterKind = "memory"
-    costs: Costs | None = None
-    """Service times; None: nothing takes time."""
 
 
 class Simulation:
     """The people of a lab, its troubles, and the promises that are checked."""
 
-    def __init__(self, plan: Plan, seed: int, course: Course, recording: Recording | None = None) -> None:
-        """`plan`: with an account for each of the people, and with their rooms (`population.with_people`)."""
-        self.lab = SimulatedLab(plan, seed, router=course.router, recording=recording, costs=course.costs)
-        self.population = Population(self.lab, course.people)
-        if recording is not None:
+    def __init__(self, lab: SimulatedLab, course: Course) -> None:
+        """`lab`: its plan has an account for each of the people, and their rooms (`population.with_people`)."""
+        self.lab = lab
+        self.population = Population(lab, course.people)
+        if lab.recording is not None:
             self.population.checker.by_second = {}
         self._until_s = course.until_s
-        self.troubles = Troubles(self.lab, self.population, course.troubles, course.duration_s)
+        self.troubles = Troubles(lab, self.population, course.troubles, course.duration_s)
         self._errors = 0
         self._presence: list[str] = []
         self._rosters: list[str] = []

@@ -16,18 +16,16 @@ from cluster.lab.verify.scenario import Scenario
 from cluster.lab.verify.seconds import by_second
 from cluster.lab.verify.timetable import Planned, planned
 from cluster.simulation.collection import collected_by_events
-from cluster.simulation.costs import Costs
 from cluster.simulation.errors import logged_errors
 from cluster.simulation.invariants import rosters
 from cluster.simulation.lab import SimulatedLab
-from cluster.simulation.recording import Recording
 from cluster.simulation.report import Played
 from cluster.simulation.router_kind import RouterKind
 from cluster.simulation.stage import REDIS, SimulatedStage
 from cluster.topology.plan import Plan
 
 KEPT_HOPS = 200_000
-"""Of a run, for the routes of its examples."""
+"""Of the lab of a run, for the routes of its examples."""
 SHIFT_S = 0.05
 """A step begins less than this after its time, and then between two events: the seed chooses."""
 SETTLE_S = 900.0
@@ -76,31 +74,26 @@ def _shifted(steps: Sequence[Planned], seed: int) -> list[Planned]:
 
 
 def play(
-    plan: Plan,
+    lab: SimulatedLab,
     scenario: Scenario,
-    seed: int,
     steps: Sequence[Planned],
     progress: Observer,
-    router: RouterKind,
     is_stopped: Callable[[], bool] = lambda: False,
-    recording: Recording | None = None,
-    costs: Costs | None = None,
 ) -> Played:
-    """Run a scenario with these steps, at moments that the seed chooses. The same arguments give the same digest.
+    """Run a scenario with these steps, at moments that the lab's seed chooses. The same arguments give the same digest.
 
     Once `is_stopped` is true, the report is of the run so far. Raises LabError if a client cannot log in.
     """
     began_s = time.perf_counter()
-    lab = SimulatedLab(plan, seed, KEPT_HOPS, router, recording, costs)
     with logged_errors() as errors, collected_by_events(lab.timeline, len(scenario.flows)):
         stage = SimulatedStage(lab, is_stopped)
         stage.start()
-        outcome = Run(stage, scenario, seed, _shifted(steps, seed)).completed(progress)
+        outcome = Run(stage, scenario, lab.seed, _shifted(steps, lab.seed)).completed(progress)
         found = [*_whole_view(stage)] if outcome.report.is_complete else []
-    if recording is not None:
+    if lab.recording is not None:
         begin_utc_s = outcome.begin_utc_s
         measured = by_second(outcome.checkers, begin_utc_s)
-        recording.end(begin_utc_s, begin_utc_s + outcome.report.seconds, measured)
+        lab.recording.end(begin_utc_s, begin_utc_s + outcome.report.seconds, measured)
     if errors:
         found.append(BrokenPromise("errors", f"errors: {len(errors):,} logged, such as: {errors[0]}"))
     report = msgspec.structs.replace(

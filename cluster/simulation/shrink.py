@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from cluster.lab.verify.read import ScenarioFile
 from cluster.lab.verify.timetable import Planned
+from cluster.simulation.lab import SimulatedLab
 from cluster.simulation.person import Person
 from cluster.simulation.report import promise_of
 from cluster.simulation.router_kind import RouterKind
@@ -71,7 +72,7 @@ def of_scenario(
         if not flows:
             return False
         part = scenario.model_copy(update={"flows": [scenario.flows[number] for number in flows]})
-        report = play(plan, part, seed, steps, _Unseen(), router).report
+        report = play(SimulatedLab(plan, seed, router), part, steps, _Unseen()).report
         return not {*broken}.isdisjoint(each.promise for each in report.failures)
 
     numbers = range(len(scenario.flows))
@@ -88,7 +89,7 @@ def of_scenario(
 
 
 def of_people(
-    plan: Plan, seed: int, course: Course, broken: Collection[str], trials: Trials
+    plan: Plan, seed: int, router: RouterKind, course: Course, broken: Collection[str], trials: Trials
 ) -> tuple[dict[str, Any], Sequence[Person]]:
     """The smallest run that still breaks one of these promises with this seed, as a scenario, and its people.
 
@@ -96,7 +97,7 @@ def of_people(
     """
 
     def run(course: Course) -> tuple[Simulation, bool]:
-        simulation = Simulation(plan, seed, course)
+        simulation = Simulation(SimulatedLab(plan, seed, router), course)
         report = simulation.run(lambda text: None, lambda: False)
         has_flows = bool(simulation.population.checker.sent_by_flow)  # a scenario needs one
         return simulation, has_flows and not {*broken}.isdisjoint(promise_of(each) for each in report.broken)
