@@ -8,7 +8,6 @@ from cluster.pubsub import service as core
 from cluster.pubsub.errors import OWNER, PUBSUB
 from cluster.services import pubsub as generic
 from cluster.store.pubsub import Party
-from cluster.xmpp.jid import Jid
 from tests.network import at_once, watched_log
 from tests.pubsub import Asked, events, publication
 from tests.unit.services.pubsub.stage import PUBSUB_DOMAIN, Stage
@@ -89,17 +88,6 @@ def test_a_node_that_is_deleted_while_it_is_changed_stays_deleted(stage: Stage, 
         stage.settle()
     assert not failures
     assert at_once(store.load(f"@{PUBSUB_DOMAIN}")) == {}
-
-
-def test_a_list_that_no_link_carries_is_an_error_and_not_nothing(stage: Stage, ask: Asked) -> None:
-    ask.create(stage.romeo, "news")
-    ask.affiliate(stage.romeo, "news", "juliet@capulet.lit", "owner")
-    service = next(iter(stage.network.servers["montague.lit"].server._hosted))
-    members = [Party(Jid(f"p{number}", "capulet.lit"), "member") for number in range(5_000)]
-    generic._pubsub.of(service._hosted._ctx).nodes["news"].parties.update({each.jid: each for each in members})
-    listed = "<affiliations node='news'/>"
-    assert len(ask.done(stage.romeo, listed, type="get", ns=OWNER)[0]) == 5_002
-    assert ask.refused(stage.juliet, listed, type="get", ns=OWNER) == "modify policy-violation"
 
 
 def test_another_node_of_the_domain_takes_the_service_over(stage: Stage, ask: Asked) -> None:
