@@ -56,6 +56,7 @@ def verdict(answer: Explanation) -> str:
 
 
 def _line(each: Decision, width: int, mark: Mark) -> str:
-    late = f", late: {each.usual_ms:.2f} ms as a rule" if each.is_late else ""
+    usual = "less" if each.usual_ms is None else f"{each.usual_ms:.2f} ms"
+    late = f", late: {usual} as a rule" if each.is_late else ""
     text = safe_line(f"  {each.node:<{width}} +{each.offset_ms:.2f} ms (Δ {each.delta_ms:.2f} ms{late}) {each.what}")
     return mark(text) if each.is_late else text

@@ -221,8 +221,11 @@ def _end(ordered: Sequence[Hop]) -> Hop | None:
     if last.event is Event.RECEIVED and "@" in last.node:
         return last
     arrived = next((hop for hop in reversed(ordered) if hop.event in (Event.DELIVERED, Event.STORED)), None)
-    is_handed_on = arrived is not None and arrived.detail.startswith("component ")
-    return None if is_handed_on and last is arrived else arrived
+    if arrived is None or not arrived.detail.startswith("component "):
+        return arrived
+    later = ordered[ordered.index(arrived) + 1 :]
+    is_sent_on = any(hop.event in (Event.ROUTED, Event.ENQUEUED) for hop in later)
+    return None if is_sent_on or not later else arrived
 
 
 def _why(end: Hop, decisions: Sequence[Decision]) -> tuple[Reason | None, str]:

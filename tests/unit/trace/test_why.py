@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from cluster.base import reasons
 from cluster.trace.hop import Event, Hop
-from cluster.trace.verdict import is_failure, summary
+from cluster.trace.verdict import is_failure, lines, summary
 from cluster.trace.why import Cause, explain, mermaid, under_way, usual_ms
 
 NOW_UTC = datetime.fromtimestamp(3, UTC)
@@ -82,6 +82,23 @@ def test_what_a_component_was_handed_is_not_at_its_end() -> None:
     way = [(ROMEO, "sent"), ("s1", "received"), ("s1", "delivered")]
     assert explain(hops(0, 1, 2, way=way, detail="component sms.montague.lit"), USUAL).outcome == "waits"
     assert explain(hops(0, 1, 2, way=way, detail="pda"), USUAL).outcome == "delivered"
+
+
+@pytest.mark.parametrize("further", [[("g1", "routed")], [("g1", "routed"), ("fn1", "received")]])
+def test_what_a_gateway_has_sent_on_waits_until_its_network_has_it(further: list[tuple[str, str]]) -> None:
+    handed = [*hops(0, 1, way=[(ROMEO, "sent"), ("s1", "received")])]
+    handed += hops(2, way=[("s1", "delivered")], detail="component sms.montague.lit")
+    under_way = handed + hops(3, 4, 5, way=[("g1", "received"), *further])
+    answer = explain(under_way, {}, [Cause(reasons.NETWORK_FAULT, "fn1 has a fault: down")])
+    assert (answer.outcome, answer.where, answer.reason) == ("waits", under_way[-1].node, "network-fault")
+    assert explain([*under_way, *hops(9, way=[("fc1", "delivered")])], {}).outcome == "delivered"
+
+
+def test_a_late_step_of_which_nothing_usual_is_known() -> None:
+    """A phone that was off: no other text took as long."""
+    answer = explain(hops(0, 1, 2, 3, 6_000), {})
+    assert answer.reason == "late"
+    assert "late: less as a rule" in lines(answer, datetime.now(UTC))[-1]
 
 
 @pytest.mark.parametrize("kind", ["iq", "presence"])
