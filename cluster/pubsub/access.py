@@ -26,7 +26,7 @@ def check_publisher(node: Node, entity: Jid) -> None:
     model = node.config.publish_model
     may = model == "open" or (model == "subscribers" and node.is_subscribed(entity))
     if affiliation == "outcast" or not may:
-        raise forbidden("only others may publish at this node")
+        raise forbidden("the publish model and the affiliations of this node do not let the sender publish")
 
 
 def may_read(service: PubsubService, node: Node, entity: Jid) -> bool:
