@@ -62,6 +62,9 @@ class Lab:
         self.folder = folder
         self._driver = driver
 
+    def __repr__(self) -> str:
+        return f"<Lab {self.name} in {self.path}>"
+
     @classmethod
     def named(cls, name: str | None) -> Lab:
         """The lab of this name under the current folder; None: the only one. A path is that of a state folder."""
