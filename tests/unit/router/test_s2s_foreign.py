@@ -77,7 +77,7 @@ class Ours(Node):
         foreign = Foreign(self.tracer)
         foreign.sent(asked(kind))
         for answer in answers:
-            foreign.entrance(self.deliver)(answer, "")
+            foreign.entrance(self).from_link(answer, "")
 
     @property
     def told(self) -> list[tuple[str, str, str, str, str]]:
@@ -122,5 +122,5 @@ def test_what_may_be_answered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     for id in ("1", "2", "3"):
         known.sent(asked(id=id))
     for id in ("1", "2", "3"):
-        known.entrance(node.deliver)(asked(id=id).error(REFUSAL), "")
+        known.entrance(node).from_link(asked(id=id).error(REFUSAL), "")
     assert [hop.event for hop in node.hops] == ["bounced", "bounced"]
