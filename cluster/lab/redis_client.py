@@ -86,6 +86,8 @@ def _client(url: RedisUrl, timeout_s: float | None) -> redis.Redis:
     for address in url.addresses:
         try:
             return _master(url, address, timeouts)
+        except redis.AuthenticationError:
+            raise  # the others have the same users
         except redis.RedisError as error:
             errors.append(error)
     raise next((error for error in errors if isinstance(error, redis.ResponseError)), errors[0])
@@ -108,9 +110,12 @@ def _master(url: RedisUrl, address: tuple[str, int], timeouts: Any) -> redis.Red
 
 
 def _named_master(url: RedisUrl, address: tuple[str, int], timeouts: Any) -> tuple[str, int]:
-    """The commands' side of `redisio.sentinel.named_master`."""
+    """The commands' side of `redisio.sentinel.named_master`. One that does not answer is not asked again."""
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
+    timeouts = {**timeouts, "retry": Retry(NoBackoff(), 0)}
     where = f"the Sentinel at {address[0]}:{address[1]}"
     try:
         with redis.Redis.from_url(url.sentinel_at(*address).text, decode_responses=True, **timeouts) as sentinel:
