@@ -33,7 +33,6 @@ REFUSED_S = 1.0
 
 Unsettled = tuple[Deferred[Any], int, Stanza]
 """A stanza that was delivered: when it settles, and its place in its entry. Stanzas may share the Deferred."""
-_Refusal = tuple[str, Reason]
 _NOT_HERE = "to is not of this domain"
 
 
@@ -189,7 +188,7 @@ class LinkGuard:
         self._log.failure("Delivering a stanza from {from_domain}", from_domain=self._from)
         self._tracer.record("dropped", stanza, f"delivering it failed: {error}", reason=reasons.INTERNAL_ERROR)
 
-    def _refusal(self, stanza: Stanza, is_whole: bool) -> _Refusal | None:
+    def _refusal(self, stanza: Stanza, is_whole: bool) -> tuple[str, Reason] | None:
         """Why the stanza may not pass; None where it may."""
         from_, to, raw = stanza.from_, stanza.to, stanza.raw
         if from_ is None or from_.domainpart not in self._senders:
