@@ -8,6 +8,7 @@ too, so a client that reads both gets it twice, with the same stanza-id (XEP-035
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -89,10 +90,9 @@ def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
         return False
     if _BODY not in payloads and _STORE not in payloads:
         return False
-    preferences = kept.of(account)
-    if not (preferences.are_for_all or preferences.keep(other, _is_contact(account, other.bare))):
+    if not _NO_STORE.isdisjoint(payloads):
         return False
-    return _NO_STORE.isdisjoint(payloads)
+    return kept.of(account).keep(other, partial(_is_contact, account))
 
 
 def _is_contact(account: LocalAccount, bare: Jid) -> bool:

@@ -52,9 +52,15 @@ class StanzaIds:
 
     def of_sent(self, message: Stanza, sm_id: str, number: int) -> str:
         """The id for the message of this number on a client's stream: the same if the client sends it again because the
-        server did not tell that it was handled (XEP-0198 section 5). It has the length of a random one."""
+        server did not tell that it was handled (XEP-0198 section 5). It has the length of a random one.
+
+        A client that does not, and sends another message in its place, gives that another id or another length; of a
+        message without an id, all bytes count.
+        """
         keyed = self._keyed.copy()
-        keyed.update(f"session {sm_id}:{number} ".encode() + message.raw)
+        keyed.update(f"session {sm_id}:{number} {len(message.raw)} {message.id or ''}".encode())
+        if not message.id:
+            keyed.update(message.raw)
         return keyed.hexdigest()[:_DIGEST_BYTES]
 
 

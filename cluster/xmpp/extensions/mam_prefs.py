@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, cast, get_args
 
 import msgspec
@@ -29,18 +30,16 @@ class Preferences(msgspec.Struct, frozen=True):
     always: frozenset[Jid] = frozenset()
     never: frozenset[Jid] = frozenset()
 
-    @property
-    def are_for_all(self) -> bool:
-        """Whether messages with everybody are archived."""
-        return self.default == "always" and not self.never
+    def keep(self, target: Jid, is_contact: Callable[[Jid], bool]) -> bool:
+        """Whether messages to or from this address are archived (section 2.3); `never` wins over `always`.
 
-    def keep(self, target: Jid, is_contact: bool) -> bool:
-        """Whether messages to or from this address are archived (section 2.3); `never` wins over `always`."""
+        `is_contact` says whether a bare address is in the account's roster, and is asked only if that decides.
+        """
         if self.never and not self.never.isdisjoint((target, target.bare)):
             return False
         if self.always and not self.always.isdisjoint((target, target.bare)):
             return True
-        return is_contact if self.default == "roster" else self.default == "always"
+        return is_contact(target.bare) if self.default == "roster" else self.default == "always"
 
 
 def read(prefs: Element) -> Preferences:

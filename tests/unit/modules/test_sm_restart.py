@@ -323,6 +323,28 @@ class Unanswered(MemoryOffline):
         return kept
 
 
+@pytest.mark.parametrize(
+    ("first", "instead"),
+    [("id='1'", "id='2'><body>hi</body>"), ("id='1'", "id='1'><body>hi!</body>"), ("", "><body>ho</body>")],
+)
+def test_a_message_that_is_sent_in_place_of_one_that_was_not_counted_is_another_one(first: str, instead: str) -> None:
+    """The client may have given up the first one (XEP-0198 section 5 only says that it should send it again)."""
+    store = memory_store()
+    offline = Unanswered()
+    network = Network(stores={MONTAGUE: replace(store, offline=offline)})
+    romeo = managed(network, ROMEO)
+    network.account("benvolio@montague.lit")
+    network.say(romeo, f"<message to='benvolio@montague.lit' type='chat' {first}><body>hi</body></message>{R}")
+    network.kill(MONTAGUE)
+    offline.is_lost = False
+    network.start(MONTAGUE)
+    again = resume(network, ROMEO, romeo.sm_id, romeo.handled)
+    assert h_of(again) == 0
+    network.say(again, f"<message to='benvolio@montague.lit' type='chat' {instead}</message>")
+    page = at_once(store.archives.query(Jid.parse("romeo@montague.lit"), Query(max=10)))
+    assert len({message.id for message in page.messages}) == 2
+
+
 @pytest.mark.parametrize("text", ["<body>hi</body>", "<x xmlns='urn:example:not-archived'/>"])
 def test_a_message_that_was_kept_and_not_counted_bears_the_same_id_again(text: str) -> None:
     """The client sends it again (section 5); XEP-0359 tells the two copies to be one message. Each archive has it

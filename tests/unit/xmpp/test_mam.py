@@ -112,25 +112,25 @@ def test_when() -> None:
 
 
 def test_by_default_everybody_is_kept() -> None:
-    assert Preferences().keep(ROMEO, is_contact=True)
-    assert Preferences().keep(ROMEO, is_contact=False)
-    assert not Preferences(default="roster").keep(ROMEO, is_contact=False)
-    assert Preferences("always").keep(ROMEO, is_contact=False)
-    assert not Preferences("never").keep(ROMEO, is_contact=True)
+    assert Preferences().keep(ROMEO, is_contact=lambda bare: True)
+    assert Preferences().keep(ROMEO, is_contact=lambda bare: False)
+    assert not Preferences(default="roster").keep(ROMEO, is_contact=lambda bare: False)
+    assert Preferences("always").keep(ROMEO, is_contact=lambda bare: False)
+    assert not Preferences("never").keep(ROMEO, is_contact=lambda bare: True)
 
 
 @pytest.mark.parametrize("listed", ["romeo@montague.lit", "romeo@montague.lit/pda"])
 def test_a_list_counts_more_than_the_default(listed: str) -> None:
     jids = frozenset([Jid.parse(listed)])
-    assert Preferences("never", always=jids).keep(ROMEO, is_contact=False)
-    assert not Preferences("always", never=jids).keep(ROMEO, is_contact=True)
-    assert not Preferences("always", always=jids, never=jids).keep(ROMEO, is_contact=True)
+    assert Preferences("never", always=jids).keep(ROMEO, is_contact=lambda bare: False)
+    assert not Preferences("always", never=jids).keep(ROMEO, is_contact=lambda bare: True)
+    assert not Preferences("always", always=jids, never=jids).keep(ROMEO, is_contact=lambda bare: True)
 
 
 def test_a_listed_resource_is_not_the_account() -> None:  # XEP-0441 section 2.3.1
     preferences = Preferences("never", always=frozenset([ROMEO]))
-    assert not preferences.keep(ROMEO.bare, is_contact=False)
-    assert not preferences.keep(Jid.parse("romeo@montague.lit/other"), is_contact=False)
+    assert not preferences.keep(ROMEO.bare, is_contact=lambda bare: False)
+    assert not preferences.keep(Jid.parse("romeo@montague.lit/other"), is_contact=lambda bare: False)
 
 
 def test_preferences_are_read_as_they_were_written() -> None:
