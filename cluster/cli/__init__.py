@@ -8,6 +8,9 @@ import os
 import signal
 import sys
 
+GARBAGE_AFTER = 50_000
+"""New objects after which Python looks for garbage, in place of 700: what is imported is none."""
+
 
 def main() -> None:
     """Exit codes: 0, done; 1, failed; 2, bad input; 127, no such program; 130, interrupted."""
@@ -15,6 +18,7 @@ def main() -> None:
     if interrupt is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # SIGINT ends an idle process without a message
     _write_everything()
+    gc.set_threshold(GARBAGE_AFTER)
     atexit.register(gc.freeze)  # or Python would go through all that was imported, a third of most commands
     from cluster.cli.app import run
 

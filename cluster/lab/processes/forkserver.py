@@ -80,9 +80,11 @@ def run(modules: Sequence[str]) -> None:
     """Import the modules and serve, in a process that has no reactor. A node runs the `main` of its module."""
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # the lock of the lab ends with its supervisor
     end_with_parent(signal.SIGKILL)  # it reads no end of the socket while a signal holds it
+    gc.disable()  # what is imported is no garbage
     for module in modules:
         import_module(module)
     gc.collect()
+    gc.enable()
     gc.freeze()  # a collection in a node would write to, and so copy, the pages of all these objects
     argv = serve(socket.socket(fileno=0))
     setproctitle(" ".join(argv))
