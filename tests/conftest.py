@@ -6,9 +6,11 @@ import gc
 import itertools
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from cluster.redisio.keys import Keys
 from tests.harness import ReactorThread, Valkey, start_valkey
@@ -25,6 +27,23 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+WITH_ONE_LAB = ("tests/conformance/", "tests/live/web/")
+"""Folders of short files that share a lab for the whole run, and a browser."""
+
+
+class ByLab(LoadFileScheduling):
+    """One worker has the tests of a file, or of a folder whose files share a lab."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return next((folder for folder in WITH_ONE_LAB if scope.startswith(folder)), scope)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByLab | None:
+    return ByLab(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:
