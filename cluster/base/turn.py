@@ -96,11 +96,15 @@ class Turn:
             return
         stages, stage = self._waiting, 0
         while stage < len(stages):
-            waiting, stages[stage] = stages[stage], []
+            waiting = stages[stage]
+            if not waiting:
+                stage += 1
+                continue
+            stages[stage] = []
             for work in waiting:
                 try:
                     work()
                 except Exception:  # the others must not wait forever
                     self._log.failure("Work at the end of a turn failed")
-            stage = 0 if waiting else stage + 1
+            stage = 0
         self._is_due = False

@@ -200,23 +200,23 @@ class MemoryRouter:
         self.network.lost[from_, self.domain] += number
 
     def _take(self, gate: EntrySink, queue: Queue, entry: Entry) -> None:
-        def remove(result: object) -> None:
-            # not if an earlier router of the domain delivered it too, nor if a later one reads it again
-            if self._is_reader or not self.network.acknowledge_after_s:
-                queue.entries.pop(entry, None)
-
-        def acknowledge(result: object) -> None:
-            after_s = self.network.acknowledge_after_s
-            if not after_s:
-                remove(None)
-            elif self._is_reader:
-                self.clock.callLater(after_s, remove, None)
-
         settled = gate.take(entry.id, entry.items)
         if settled is None:
-            acknowledge(None)
+            self._acknowledge(None, queue, entry)
         else:
-            settled.addCallbacks(acknowledge, _still_to_settle)
+            settled.addCallbacks(self._acknowledge, _still_to_settle, callbackArgs=(queue, entry))
+
+    def _acknowledge(self, result: object, queue: Queue, entry: Entry) -> None:
+        after_s = self.network.acknowledge_after_s
+        if not after_s:
+            self._remove(queue, entry)
+        elif self._is_reader:
+            self.clock.callLater(after_s, self._remove, queue, entry)
+
+    def _remove(self, queue: Queue, entry: Entry) -> None:
+        # not if an earlier router of the domain delivered it too, nor if a later one reads it again
+        if self._is_reader or not self.network.acknowledge_after_s:
+            queue.entries.pop(entry, None)
 
 
 class MemoryLink:

@@ -37,6 +37,7 @@ GOODBYE_S = 5.0
 """How long the server may take to end its side of the stream."""
 BROKEN = (StreamFailed, StreamError, sasl.SaslError)
 """Errors that end a stream."""
+_REQUEST, _ACKNOWLEDGEMENT, _ENABLED = f"{SM} r", f"{SM} a", f"{SM} enabled"
 _STANZAS = frozenset({f"{CLIENT} message", f"{CLIENT} presence", f"{CLIENT} iq"})
 
 
@@ -333,12 +334,12 @@ class Device(ClientFactory):
             if self._is_managed:
                 self._sm.received(None)
             self._user.on_stanza(child)
-        elif child.name == f"{SM} r":
+        elif child.name == _REQUEST:
             self._write(self._sm.ack())
-        elif child.name == f"{SM} a":
+        elif child.name == _ACKNOWLEDGEMENT:
             self._write(self._sm.acknowledged(sm.read_count(child.attributes.get("h"))))
             self._leave_if_done()
-        elif child.name == f"{SM} enabled":
+        elif child.name == _ENABLED:
             self._sm.id, self._is_managed = child.attributes.get("id", ""), True
 
     def _write(self, data: bytes) -> None:

@@ -216,8 +216,11 @@ class MemorySessions:
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
         """Store the changes."""
         for change in changes:
-            sent = self._sent.setdefault(change.id, {})
-            sent.update((each.number, each) for each in change.sent)
+            sent = self._sent.get(change.id)
+            if sent is None:
+                sent = self._sent[change.id] = {}
+            for each in change.sent:
+                sent[each.number] = each
             for number in change.forgotten:
                 sent.pop(number, None)
             if change.record is not None:

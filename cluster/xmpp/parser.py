@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import MutableSequence
+from functools import lru_cache
 from typing import Any
 from xml.parsers import expat
 
@@ -37,6 +38,13 @@ _RESTING = expat.ParserCreate()
 _NOTHING: list[Any] = []
 _NO_ATTRIBUTES: dict[str, str] = {}
 """Of a stream that rests; all share them."""
+
+
+@lru_cache(maxsize=64)
+def _opening(root: str, declared: tuple[tuple[str, str], ...]) -> bytes:
+    """The tag of a stream's element with these namespaces, by their prefixes."""
+    declarations = [f" xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in declared if uri]
+    return f"<{root}{''.join(declarations)}>".encode()
 
 
 class StreamHeader(msgspec.Struct, frozen=True):
@@ -184,10 +192,7 @@ class StreamParser:
 
     def _wake(self) -> None:
         """A new expat parser, at the same place of the stream."""
-        declarations = "".join(
-            f" xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._declared.items() if uri
-        )
-        context = f"<{self._root}{declarations}>".encode()
+        context = _opening(self._root, tuple(self._declared.items()))
         self._expat = self._new_expat()
         self._expat.StartElementHandler = self._expat.StartNamespaceDeclHandler = None
         self._expat.Parse(context, False)

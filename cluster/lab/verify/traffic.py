@@ -52,6 +52,7 @@ class Pace:
     def __init__(self, flow: Flow, record: FlowRecord, legs: Sequence[Leg], now_s: Callable[[], float]) -> None:
         """`now_s`: since the start of the run."""
         self._flow = flow
+        self._count = flow.count
         self._record = record
         self._legs = legs
         self._now_s = now_s
@@ -59,18 +60,18 @@ class Pace:
     @property
     def is_over(self) -> bool:
         """Whether nothing more is due, now or later."""
-        if self._flow.count is None:
+        if self._count is None:
             return self._now_s() >= self._flow.duration
-        return len(self._record.sent_s) >= self._flow.count
+        return len(self._record.sent_s) >= self._count
 
     @property
     def due(self) -> int:
         """The number of stanzas to send now."""
         sent = len(self._record.sent_s)
-        if self._flow.rate is None or self._flow.count is None:
+        if self._flow.rate is None or self._count is None:
             return 0 if self.is_over else max(0, self._flow.window - max(leg.unsettled for leg in self._legs))
         passed_s = min(max(0.0, self._now_s()), self._flow.duration)
-        return min(int(passed_s * self._flow.rate) + 1, self._flow.count) - sent
+        return min(int(passed_s * self._flow.rate) + 1, self._count) - sent
 
     @property
     def pause_s(self) -> float:

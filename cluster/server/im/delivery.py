@@ -114,7 +114,7 @@ class MessageDelivery:
 
     def _by_table(self, account: LocalAccount, stanza: Stanza, came: Came) -> Settled:
         assert stanza.to is not None
-        somebody = bool(account.best())
+        somebody = bool(account.accepting_messages)
         if stanza.to.resourcepart:
             situation = Situation.FULL_SOMEBODY if somebody else Situation.FULL_NOBODY
         else:
