@@ -40,7 +40,7 @@ _NO_ATTRIBUTES: dict[str, str] = {}
 """Of a stream that rests; all share them."""
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _opening(root: str, declared: tuple[tuple[str, str], ...]) -> bytes:
     """The tag of a stream's element with these namespaces, by their prefixes."""
     declarations = [f" xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in declared if uri]
