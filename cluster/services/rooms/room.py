@@ -123,8 +123,8 @@ class Room:
     def archives(self, sender: Jid) -> bool:
         """Whether the archive keeps messages of this real address; the room has affiliates in place of a roster
         (XEP-0441 section 2.3)."""
-        is_affiliated = self.affiliation(sender.bare) > NONE
-        return self.settings.is_archived and self.settings.archive_preferences.keep(sender, is_affiliated)
+        preferences = self.settings.archive_preferences
+        return self.settings.is_archived and preferences.keep(sender, lambda bare: self.affiliation(bare) > NONE)
 
     def with_affiliation(self, affiliation: Affiliation) -> Iterator[tuple[Jid, Affiliate]]:
         """The entries with this affiliation, oldest first."""
