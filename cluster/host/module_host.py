@@ -7,6 +7,7 @@ from typing import Any, Generic
 
 from twisted.internet.defer import Deferred
 
+from cluster.base.settled import all_of, until_settled
 from cluster.host.hooks import Hook, HookHandler, MessageHook, PresenceHook
 from cluster.host.module import (
     AccountNodeInfo,
@@ -67,9 +68,9 @@ class ModuleHost(Generic[Context]):
         return self._features_of.get(addressed_to, set())
 
     async def load(self, ctx: Context, documents: Documents, account: AccountWithState) -> None:
-        """Load the state of modules for an account."""
-        for state in self._account_states:
-            await state.load(documents, account)
+        """Load the state of modules for an account: all is asked for at once, and the storage is waited for once."""
+        loading = [Deferred.fromCoroutine(state.load(documents, account)) for state in self._account_states]
+        await until_settled(all_of(loading))
         await self._run("load", ctx, account, None)
 
     def identities(self, addressed_to: AddressedTo) -> list[Identity]:

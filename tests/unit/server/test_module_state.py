@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from twisted.internet.defer import Deferred
 
 from cluster import modules, server
 from cluster.host.state import from_store, to_store
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.store import session as session_store
+from cluster.store.memory import MemoryDocuments, memory_store
 from cluster.xmpp.element import Element
 from cluster.xmpp.namespaces import SM
 from cluster.xmpp.stanza import Stanza
@@ -217,3 +220,32 @@ def test_nothing_of_it_is_in_the_server(name: str, word: str) -> None:
         if re.search(rf"(?<![a-zA-Z0-9]){word}", line)
     ]
     assert found == []
+
+
+class WaitedFor(MemoryDocuments):
+    """Documents that the storage gives when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.waiting: list[Deferred[None]] = []
+
+    async def get(self, localpart: str, name: str) -> bytes | None:
+        self.asked.append(name)
+        given: Deferred[None] = Deferred()
+        self.waiting.append(given)
+        await given
+        return await super().get(localpart, name)
+
+
+def test_the_storage_is_asked_at_once_for_what_all_modules_keep_of_an_account() -> None:
+    documents = WaitedFor()
+    network = Network(stores={CAPULET: replace(memory_store(), documents=documents)})
+    network.account(BALCONY)
+    juliet = network.login(BALCONY)
+    states = [state for module in modules.load(modules.defaults()) for state in module.account_states]
+    assert len(documents.asked) == len(states) > 1
+    for given in documents.waiting:
+        given.callback(None)
+    network.settle()
+    assert str(juliet.jid) == BALCONY
