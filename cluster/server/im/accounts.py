@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, succeed
 
-from cluster.base.settled import Settled
+from cluster.base.settled import Settled, all_of, until_settled
 from cluster.host.state import AccountState
 from cluster.server.im.roster import Roster
 from cluster.server.sessions.session import Session
@@ -139,10 +139,12 @@ class Accounts:
         return waiting
 
     async def _read(self, localpart: str) -> LocalAccount | None:
-        if await self._store.accounts.get(localpart) is None:
+        known = Deferred.fromCoroutine(self._store.accounts.get(localpart))
+        items = Deferred.fromCoroutine(self._store.rosters.load(localpart))
+        await until_settled(all_of((known, items)))  # the storage is waited for once
+        if await known is None:
             return None
-        items = await self._store.rosters.load(localpart)
-        account = LocalAccount(Jid(localpart, self._domain), Roster(items.values(), self._limits.roster))
+        account = LocalAccount(Jid(localpart, self._domain), Roster((await items).values(), self._limits.roster))
         await self._prepare(account)
         return account
 

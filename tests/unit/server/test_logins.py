@@ -6,8 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 
+from cluster.server.im.accounts import Accounts
+from cluster.store.limits import Limits
 from cluster.store.memory import memory_store
 from cluster.xmpp.namespaces import CLIENT, SASL, STREAMS
 from cluster.xmpp.streams import sasl
@@ -136,3 +139,26 @@ def test_white_space_is_no_stanza(network: Network) -> None:
     network.say(romeo, " <presence> </presence>\t")
     assert romeo.take() == ["presence romeo@montague.lit/pda"]
     assert not romeo.is_closed
+
+
+class Unanswering:
+    """A store that is asked, and does not answer."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def get(self, localpart: str) -> None:
+        self.asked.append(localpart)
+        await Deferred()
+
+    load = get
+
+
+def test_an_account_and_its_roster_are_asked_for_at_once() -> None:
+    stored, rosters = Unanswering(), Unanswering()
+    stores: Any = {"accounts": stored, "rosters": rosters}
+    loaded = Accounts(MONTAGUE, replace(memory_store(), **stores), Limits(), lambda account: succeed(None)).load(
+        "romeo"
+    )
+    assert stored.asked == rosters.asked == ["romeo"]
+    assert not loaded.called
