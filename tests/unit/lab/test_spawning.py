@@ -12,7 +12,6 @@ ROOT = Path(__file__).parents[3]
 BEGIN = """
 import os, psutil, resource, signal, subprocess, sys
 from twisted.internet.protocol import ProcessProtocol
-from cluster.lab.processes import forkserver
 from cluster.lab.processes.python import PYTHON
 from cluster.lab.processes.spawning import Spawner, forked
 from cluster.lab.wait import wait_until
@@ -28,9 +27,9 @@ def spawn():
     return spawner.spawn(ProcessProtocol(), [*PYTHON, NODE]).pid
 
 def kill_server():
-    [server] = [each for each in me.children() if forkserver.__name__ in " ".join(each.cmdline())]
-    server.kill()
-    assert wait_until(lambda: server.status() == psutil.STATUS_ZOMBIE, 60)
+    [first] = [each for each in me.children() if each.pid == server[1]]
+    first.kill()
+    assert wait_until(lambda: first.status() == psutil.STATUS_ZOMBIE, 60)
 """
 
 NO_DESCRIPTORS = """
