@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
 
+from typing_extensions import override
+
 from cluster.client.managed import RETRY_S
-from cluster.lab.verify.traffic import Session
+from cluster.lab.verify.traffic import Client, Session
 from cluster.simulation.device import Device
 from cluster.simulation.lab import SimulatedLab
 from cluster.virtual.host import Host
@@ -21,8 +23,8 @@ WaitUntil = Callable[[Callable[[], object], float], object]
 """Lets virtual time pass until a condition holds, or for so many seconds."""
 
 
-class SimulatedClient:
-    """A client of the run. See `cluster.lab.verify.traffic.Client`."""
+class SimulatedClient(Client):
+    """A client of the run."""
 
     def __init__(
         self, lab: SimulatedLab, wait_until: WaitUntil, host: Host, jid: Jid, password: str,
@@ -42,13 +44,13 @@ class SimulatedClient:
         self._early: deque[Slice] = deque()
         self.device.come()
 
+    @override
     @property
     def acknowledged(self) -> int:
-        """See `Client`."""
         return self.device.acknowledged
 
+    @override
     def send(self, stanzas: Sequence[Stanza]) -> None:
-        """See `Client`."""
         self.device.send(stanzas)
 
     def receive(self, timeout_s: float) -> Slice | None:
@@ -56,12 +58,12 @@ class SimulatedClient:
         self._wait_until(lambda: self._early, timeout_s)
         return self._early.popleft() if self._early else None
 
+    @override
     def cut(self, away_s: float = 0.0) -> None:
-        """See `Client`."""
         self.device.cut(away_s)
 
+    @override
     def close(self) -> None:
-        """See `Client`."""
         self.session = None
         self._early.clear()
         self.device.leave(_GOODBYE)

@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from typing_extensions import override
 
 from cluster.base.turn import Turn
 from cluster.membership.memory import SILENCE_S, MemoryMembership, MemoryNodes
 from cluster.router.memory import MemoryNetwork, MemoryRouter
 from cluster.router.s2s.ports import MemoryCounts
 from cluster.router.settings import FaultSettings
-from cluster.simulation.backbone import Carriers, LinkCount, Process
+from cluster.simulation.backbone import Attachment, Backbone, Carriers, LinkCount, Process
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, Store
 from cluster.topology.plan import Plan
@@ -24,7 +25,7 @@ ACKNOWLEDGE_AFTER_S = 0.01
 """Stanzas that settled less than this time before a crash are delivered again, as with Redis."""
 
 
-class InMemory:
+class InMemory(Backbone):
     """A `Backbone` that is never away."""
 
     def __init__(self, plan: Plan, host: Host, journal: Journal, take_over: Callable[[str], None]) -> None:
@@ -41,29 +42,29 @@ class InMemory:
     def start(self) -> None:
         """Nothing to do."""
 
+    @override
     def seed(self, domain: str, account: Account, roster: Sequence[RosterItem]) -> Deferred[Any]:
-        """See `Backbone`."""
         return Deferred.fromCoroutine(self.stores[domain].accounts.seed(account, roster))
 
+    @override
     def store(self, domain: str) -> Store:
-        """See `Backbone`."""
         return self.stores[domain]
 
+    @override
     def attach(self, process: Process) -> InProcess:
-        """See `Backbone`."""
         return InProcess(self, process)
 
+    @override
     def set_faults(self, from_: str, to: str, settings: FaultSettings) -> None:
-        """See `Backbone`."""
         self.network.set_faults(from_, to, settings)
 
+    @override
     def links(self) -> Iterable[LinkCount]:
-        """See `Backbone`."""
         for from_, to, queue in self.network.queues():
             yield LinkCount(from_, to, queue.written, len(queue.entries))
 
+    @override
     def left_over(self) -> list[str]:
-        """See `Backbone`."""
         return [f"router: {waiting} entries"] if (waiting := self.network.waiting) else []
 
     def miss(self, domain: str) -> None:
@@ -75,7 +76,7 @@ class InMemory:
             self._take_over(domain)
 
 
-class InProcess:
+class InProcess(Attachment):
     """An `Attachment`."""
 
     _router: MemoryRouter
@@ -89,16 +90,16 @@ class InProcess:
     async def connect(self) -> None:
         """It is there."""
 
+    @override
     def carriers(self, turn: Turn, tracer: Tracer) -> Carriers:
-        """See `Attachment`."""
         backbone, (node, host, *_) = self._backbone, self._process
         self._router = backbone.network.router(node.domain, tracer, host, turn)
         self._nodes = MemoryNodes(backbone.memberships[node.domain], node.name, host)
         store, counts = backbone.stores[node.domain], backbone.counts[node.domain]
         return Carriers(store, self._router, self._nodes, self._router.faults, counts)
 
+    @override
     def crashed(self) -> None:
-        """See `Attachment`."""
         domain = self._process.node.domain
         was_reader = self._backbone.network.forget(self._router)
         self._backbone.memberships[domain].crash(self._nodes)

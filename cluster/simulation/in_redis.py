@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, succeed
+from typing_extensions import override
 
 from cluster.base.turn import Turn
 from cluster.lab.over_redis import over_redis
@@ -20,7 +21,7 @@ from cluster.router.settings import FaultSettings, shifted
 from cluster.simulated_redis.acl import Users
 from cluster.simulated_redis.server import PORT, SimulatedRedis
 from cluster.simulated_redis.stream import Stream
-from cluster.simulation.backbone import Carriers, LinkCount, Process, Unreachable
+from cluster.simulation.backbone import Attachment, Backbone, Carriers, LinkCount, Process, Unreachable
 from cluster.simulation.costs import Machines
 from cluster.simulation.foreign import PASSWORD, SOCKET, grant
 from cluster.store.port import Account, RosterItem, Store
@@ -31,7 +32,7 @@ from cluster.trace.redis import RedisJournal
 from cluster.virtual.network import Network
 
 
-class InRedis:
+class InRedis(Backbone):
     """A `Backbone`."""
 
     def __init__(
@@ -63,22 +64,22 @@ class InRedis:
             self.redis.do(*command)
         self.redis.start()
 
+    @override
     def seed(self, domain: str, account: Account, roster: Sequence[RosterItem]) -> Deferred[Any]:
-        """See `Backbone`."""
         return Deferred.fromCoroutine(self.store(domain).accounts.seed(account, roster))
 
+    @override
     def store(self, domain: str) -> Store:
-        """See `Backbone`."""
         console: Any = Console(self.redis)
         return redis_store(console, self.keys, domain, Turn(self._network.host("console")))
 
+    @override
     def attach(self, process: Process) -> InProcess:
-        """See `Backbone`."""
         self._network.join(process.host.address, self.redis.address, self._socket)
         return InProcess(self, process)
 
+    @override
     def set_faults(self, from_: str, to: str, settings: FaultSettings) -> None:
-        """See `Backbone`."""
         key = self.keys.faults(to)
         by_its_clock = shifted(settings, self._utc_s() - self._network.timeline.seconds())
         self.redis.do("HSET", key, from_, msgspec.json.encode(by_its_clock))
@@ -97,8 +98,8 @@ class InRedis:
                     counts[domain] = written + stream.added, waiting + len(stream)
             yield from (LinkCount(from_, to, *count) for from_, count in counts.items())
 
+    @override
     def left_over(self) -> list[str]:
-        """See `Backbone`."""
         links = f"{self.keys.prefix}:link:", f"{self.keys.prefix}:nodes:"
         return [
             f"{key.decode()}: {len(value)} entries"
@@ -107,21 +108,21 @@ class InRedis:
         ]
 
 
-class Console:
+class Console(RedisClient):
     """What of a client the stores need, for somebody who is at the machine of Redis: commands are done at once."""
 
     def __init__(self, redis: SimulatedRedis) -> None:
         self._redis = redis
 
+    @override
     def execute(self, *command: str | bytes | int) -> Deferred[Any]:
-        """See `RedisClient`."""
         return succeed(self._redis.do(*command))
 
     def when_connected(self, callback: Callable[[], None], key: str = "") -> None:
         """It is never away."""
 
 
-class InProcess:
+class InProcess(Attachment):
     """An `Attachment`."""
 
     def __init__(self, backbone: InRedis, process: Process) -> None:
@@ -134,15 +135,15 @@ class InProcess:
         self._backbone = backbone
         self._process = process
 
+    @override
     async def connect(self) -> None:
-        """See `Attachment`."""
         try:
             await self._client.connect(self._backbone.keys.accounts(self._process.node.domain))
         except RedisUnavailable as error:
             raise Unreachable(str(error)) from None
 
+    @override
     def carriers(self, turn: Turn, tracer: Tracer) -> Carriers:
-        """See `Attachment`."""
         node, host, new_id, utc_s, _ = self._process
         made = over_redis(
             host,

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from typing_extensions import override
+
 from cluster.base.request import Refused
 from cluster.lab.verify.foreign import BoxRole
-from cluster.lab.verify.stage import Script
+from cluster.lab.verify.stage import Part, Script
 from cluster.lab.verify.traffic import Session
 from cluster.simulation.client import SimulatedClient
 from cluster.virtual.host import Host
 from cluster.virtual.timeline import VirtualCall
 
 
-class SimulatedSession:
-    """A session of the run: it sends by a timer, and takes what arrives at once. See `Part`."""
+class SimulatedSession(Part):
+    """A session of the run: it sends by a timer, and takes what arrives at once."""
 
     def __init__(self, session: Session, host: Host) -> None:
         self._session = session
         self._host = host
         self._timer: VirtualCall | None = None
 
+    @override
     def start(self) -> None:
-        """See `Part`."""
         client = self._session.client
         assert isinstance(client, SimulatedClient)
         client.play(self._session)
@@ -34,8 +36,8 @@ class SimulatedSession:
         self._session.count()
         self._timer = self._host.callLater(self._session.pause_s, self._turn)
 
+    @override
     def stop(self) -> None:
-        """See `Part`."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -44,21 +46,21 @@ class SimulatedSession:
     def join(self) -> None:
         """It has ended with `stop`."""
 
+    @override
     def is_alive(self) -> bool:
-        """See `Part`."""
         return self._timer is not None
 
 
-class SimulatedBox:
-    """A phone or a mailbox of the run, turn by turn. See `Part`."""
+class SimulatedBox(Part):
+    """A phone or a mailbox of the run, turn by turn."""
 
     def __init__(self, role: BoxRole, host: Host) -> None:
         self._role = role
         self._host = host
         self._timer: VirtualCall | None = None
 
+    @override
     def start(self) -> None:
-        """See `Part`."""
         self._timer = self._host.callLater(self._role.pause_s, self._turn)
 
     def _turn(self) -> None:
@@ -66,8 +68,8 @@ class SimulatedBox:
             self._role.turn()
         self.start()
 
+    @override
     def stop(self) -> None:
-        """See `Part`."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -75,13 +77,13 @@ class SimulatedBox:
     def join(self) -> None:
         """It has ended with `stop`."""
 
+    @override
     def is_alive(self) -> bool:
-        """See `Part`."""
         return self._timer is not None
 
 
-class SimulatedScript:
-    """A script in virtual time. See `Part`."""
+class SimulatedScript(Part):
+    """A script in virtual time."""
 
     def __init__(self, script: Script, host: Host, between_events: Callable[[Callable[[], None]], None]) -> None:
         """`between_events` calls what it gets between two events."""
@@ -90,8 +92,8 @@ class SimulatedScript:
         self._between_events = between_events
         self._is_alive = self._is_stopped = False
 
+    @override
     def start(self) -> None:
-        """See `Part`."""
         self._is_alive = True
         self._go_on()
 
@@ -106,8 +108,8 @@ class SimulatedScript:
         if not self._is_stopped:
             self._go_on()
 
+    @override
     def stop(self) -> None:
-        """See `Part`."""
         self._is_stopped = True
         if self._is_alive:
             self._go_on()
@@ -115,6 +117,6 @@ class SimulatedScript:
     def join(self) -> None:
         """It has ended with `stop`."""
 
+    @override
     def is_alive(self) -> bool:
-        """See `Part`."""
         return self._is_alive

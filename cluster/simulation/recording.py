@@ -53,21 +53,21 @@ class Unwatched(Watcher):
         pass
 
 
-class RecordedJournal:
+class RecordedJournal(Journal):
     """The journal of a node that chooses no stanzas to follow: what others follow for the recording is only in it."""
 
     def __init__(self, of_run: Journal, recording: Recording) -> None:
         self._of_run = of_run
         self._recording = recording
 
+    @override
     def append(self, hop: Hop) -> None:
-        """See `Journal`."""
         self._recording.append(hop)
         if not hop.trace_id.startswith(PREFIX):
             self._of_run.append(hop)
 
 
-class Recording:
+class Recording(Journal):
     """Takes hops and marks, and a look at the lab in each virtual second. The run does not depend on it."""
 
     def __init__(self, folder: LabFolder, plan: Plan, watcher: Watcher) -> None:
@@ -91,8 +91,8 @@ class Recording:
         self._ids += 1
         return f"{PREFIX}{self._ids}"
 
+    @override
     def append(self, hop: Hop) -> None:
-        """See `Journal`."""
         self._watcher.on_hop(hop)
         self._hops.append(hop)
         if len(self._hops) >= MAX_HOPS:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 import msgspec
+from typing_extensions import override
 
 from cluster.lab.errors import BadInput
 from cluster.lab.verify.progress import Observer
@@ -103,15 +104,15 @@ def play(
     return Played(report, lab.journal.digest, lab.timeline.seconds(), real_s)
 
 
-class Shown:
+class Shown(Observer):
     """The progress of a run, in one line. See `cluster.lab.verify.progress.Observer`."""
 
     def __init__(self, tell: Callable[[str], None], seed: int) -> None:
         self._tell = tell
         self._seed = seed
 
+    @override
     def show(self, now_s: float, sent: int, arrived: int, doing: Sequence[str]) -> None:
-        """See `Observer`."""
         what = f"; {', '.join(doing)}" if doing else ""
         self._tell(f"seed {self._seed}: {now_s:,.0f} s, {sent:,} sent, {arrived:,} arrived{what}")
 

@@ -7,13 +7,14 @@ from random import Random
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+from typing_extensions import override
 
 from cluster.lab.clients.correspondents import Correspondent
 from cluster.lab.errors import LabError
 from cluster.lab.verify.faultlog import FaultLog
 from cluster.lab.verify.foreign import BoxClient, BoxRole
 from cluster.lab.verify.report import MemoryReport
-from cluster.lab.verify.stage import How, Part, Script
+from cluster.lab.verify.stage import How, Part, Script, Stage
 from cluster.lab.verify.traffic import Session
 from cluster.router.settings import parse
 from cluster.simulation import passwords
@@ -36,8 +37,8 @@ LOGIN_TIMEOUT_S = 20.0
 READY_TIMEOUT_S = 60.0
 
 
-class SimulatedStage:
-    """A simulated lab whose clients play a scenario. See `cluster.lab.verify.stage.Stage`."""
+class SimulatedStage(Stage):
+    """A simulated lab whose clients play a scenario."""
 
     def __init__(self, lab: SimulatedLab, is_stopped: Callable[[], bool]) -> None:
         """Once `is_stopped` is true, `wait` raises KeyboardInterrupt."""
@@ -65,20 +66,20 @@ class SimulatedStage:
         left = [f"{client.jid}: still connected" for client in self.clients if not client.device.is_away]
         return left + self.lab.left_over()
 
+    @override
     def seconds(self) -> float:
-        """See `Stage`."""
         return self.lab.timeline.seconds()
 
+    @override
     def utc_s(self) -> float:
-        """See `Stage`."""
         return self.lab.utc_s()
 
+    @override
     def token(self) -> str:
-        """See `Stage`."""
         return f"{self._chance.getrandbits(32):08x}"
 
+    @override
     def wait(self, seconds: float) -> None:
-        """See `Stage`."""
         self.lab.let_pass(seconds, self._check_stopped)
         self._check_stopped()
 
@@ -97,8 +98,8 @@ class SimulatedStage:
 
     # --- clients
 
+    @override
     def client(self, jid: Jid, password: str, greeting: Sequence[Stanza]) -> SimulatedClient:
-        """See `Stage`."""
         host = self.lab.network.host(str(jid))
         client = SimulatedClient(
             self.lab, self.wait_until, host, jid, password, greeting, Random(f"{self.lab.seed} {jid}")
@@ -108,31 +109,31 @@ class SimulatedStage:
             raise LabError(f"{jid} cannot log in: {client.device.trouble or 'its server does not answer'}")
         return client
 
+    @override
     def account(self, domain: str) -> tuple[Jid, str]:
-        """See `Stage`."""
         jid = Jid(f"verify-{self.token()}", domain)
         assert jid.localpart is not None
         account = passwords.account(jid.localpart, "secret")
         self.lab.backbone.seed(domain, account, [])
         return jid, "secret"
 
+    @override
     def box(self, box: Correspondent) -> BoxClient:
-        """See `Stage`."""
         program = self.lab.foreign.nodes[box.network.name].program
         return BoxClient(box, box.network.person_at(Asking(program), box.address))
 
     # --- what goes on
 
+    @override
     def session(self, session: Session) -> Part:
-        """See `Stage`."""
         return SimulatedSession(session, self._host)
 
+    @override
     def box_part(self, role: BoxRole) -> Part:
-        """See `Stage`."""
         return SimulatedBox(role, self._host)
 
+    @override
     def script(self, name: str, script: Script) -> Part:
-        """See `Stage`."""
         chance = Random(f"{self.lab.seed} {name}")  # of its own, so that a further script does not affect the others
 
         def between_events(what: Callable[[], None]) -> None:
@@ -146,8 +147,8 @@ class SimulatedStage:
 
     # --- what is done to the lab
 
+    @override
     def act(self, node: str, how: How, for_s: float) -> Script:
-        """See `Stage`."""
         self.lab.mark(f"{how} {node}" + (f" --for {for_s:g}s" if for_s else ""))
         if node == REDIS:
             yield from self._act_on_redis(how, for_s)
@@ -187,14 +188,14 @@ class SimulatedStage:
             yield for_s
             redis.start()
 
+    @override
     def is_running(self, node: str) -> bool:
-        """See `Stage`."""
         if node == REDIS:
             return self.lab.redis is not None and self.lab.redis.is_up
         return self.lab.is_running(node)
 
+    @override
     def set_faults(self, from_: str, to: str, faults: Mapping[str, str]) -> None:
-        """See `Stage`."""
         self.lab.mark(" ".join(["fault set", from_, to, *(f"--{key} {text}" for key, text in faults.items())]))
         from_domain, to_domain = (self.plan.server_named(name).domain for name in (from_, to))
         self.lab.set_faults(from_domain, to_domain, parse(faults))
@@ -208,10 +209,10 @@ class SimulatedStage:
         """All losses so far; the run knows those that are not new."""
         return [*self.lab.journal.lost.values()]
 
+    @override
     def routes(self, ids: set[str]) -> Sequence[Hop]:
-        """See `Stage`."""
         return [hop for hop in self.lab.journal.hops if hop.trace_id in ids]
 
+    @override
     def memory(self) -> list[MemoryReport]:
-        """See `lookouts`."""
         return []
