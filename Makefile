@@ -68,7 +68,7 @@ docs: $(VENV)/ready      ## write the parts of docs/ that are made from the code
 	@$(BIN)/python -m docs.generate
 
 test-containers: $(VENV)/ready   ## the container tests, or those of FILES; as root, with an engine of their own where none runs
-	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(PYTEST) -n 2 -q -rsfE -m docker $(or $(FILES),tests/live)
+	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(PYTEST) -p no:cacheprovider -n 2 -q -rsfE -m docker $(or $(FILES),tests/live)
 
 bench: $(VENV)/ready     ## ours beside Debian's Prosody and ejabberd: docs/performance.md; BENCH_ARGS=--help
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
