@@ -199,7 +199,8 @@ def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan], tell: Te
     engine.remove_all()  # of an `up` that was killed
     had_data = folder.plan_file.exists()
     plan = first_free(plans)
-    files.check_reachable(plan.redis_url)
+    if plan.redis_url:
+        files.check_reachable(plan.redis_url)
     engine.check_image()
     engine.check_names(compose.in_lab(plan, "", ""))
     tell("creating and starting networks and containers")
