@@ -95,9 +95,10 @@ load_scenarios = _included(catalogue.load_scenarios, files_too=False)
 
 def clients(incomplete: str) -> list[str]:
     """Client programs, installed or not."""
+    from cluster.cli.web import PAGE
     from cluster.lab.api import client_programs
 
-    names = sorted([*(each.name for each in client_programs()), "page"])
+    names = sorted([*(each.name for each in client_programs()), PAGE])
     return [name for name in names if name.startswith(incomplete)]
 
 

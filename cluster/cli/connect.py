@@ -10,11 +10,8 @@ from cluster.cli.common import LabName, Password
 from cluster.cli.completion import accounts, clients
 from cluster.cli.output import Format, print_json
 from cluster.cli.table import print_table
-from cluster.cli.web import open_chat
+from cluster.cli.web import PAGE, open_chat
 from cluster.lab.api import BadInput, Lab, client_programs
-
-PAGE = "page"
-"""The chat of the lab's own page, among the programs."""
 
 
 def connect(

@@ -16,6 +16,9 @@ from cluster.cli.common import LabName
 from cluster.cli.interrupt import interruptible
 from cluster.lab.api import BadInput, Lab
 
+PAGE = "page"
+"""What `connect` calls the chat of the page, among the client programs."""
+
 
 def web(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="TCP port on the loopback; 0: a free one.")] = 0,

@@ -66,7 +66,7 @@ class Receiver(Protocol):
         """Accept one for many; those that have not settled are returned."""
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> Settled:
-        """See `Bounce`."""
+        """Answer a stanza that cannot be carried with the error; it has settled when the answer is safe."""
 
 
 class Router(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,9 @@ def looked_up(find: Callable[[], ReadinessProbe]) -> Question:
 async def answered(question: Question, reactor: Reactor) -> None:
     """Ask until the part answers; cancel the Deferred of this coroutine to stop asking."""
     for asked in count():
-        try:
+        with suppress(LabError):  # no Redis yet
             if await _ask(await question(reactor), reactor):
                 return
-        except LabError:
-            pass  # no Redis yet
         await deferLater(reactor, EVERY_S * (1 + asked / 10))
 
 
