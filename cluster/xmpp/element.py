@@ -6,6 +6,7 @@ The message path builds no tree; it passes slices of the input on (see parser.py
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from xml.etree.ElementTree import Element, SubElement, XMLParser
 
 from cluster.xmpp.namespaces import CLIENT, STREAMS, XML
@@ -33,9 +34,7 @@ def check_text(text: str) -> None:
 def parse(raw: bytes, context: bytes = _CONTEXT) -> Element:
     """The tree of one slice; `context` is an opening tag `<context …>` with the namespace declarations around it."""
     parser = XMLParser()
-    parser.feed(context)
-    parser.feed(raw)
-    parser.feed(b"</context>")
+    parser.feed(b"%b%b</context>" % (context, raw))
     return parser.close()[0]
 
 
@@ -44,8 +43,9 @@ def serialize(element: Element, inherited: str = CLIENT) -> bytes:
     parts: list[str] = []
     prefixes: dict[str, str] = {}
     _write(element, inherited, parts, prefixes)
-    behind = len(element.attrib) + (2 if parts[1:2] and parts[1].startswith(" xmlns=") else 1)  # `from` stays first
-    parts[behind:behind] = [f" xmlns:{prefix}={quoteattr(namespace)}" for namespace, prefix in prefixes.items()]
+    if prefixes:
+        behind = len(element.attrib) + 1  # `from` stays first
+        parts[behind:behind] = [f" xmlns:{prefix}={quoteattr(namespace)}" for namespace, prefix in prefixes.items()]
     return "".join(parts).encode()
 
 
@@ -55,18 +55,18 @@ def canonical(raw: bytes) -> bytes:
 
 
 def _write(element: Element, inherited: str, parts: list[str], prefixes: dict[str, str]) -> None:
-    name, declared = _name(element.tag, inherited, prefixes)
-    parts.append(f"<{name}")
-    if declared != inherited:
-        parts.append(f" xmlns={quoteattr(declared)}")
+    tag, text = element.tag, element.text
+    name, declared, opening = _short(tag, inherited) if len(tag) <= _LONG else _opening(tag, inherited, prefixes)
+    parts.append(opening)
     for count, (key, value) in enumerate(element.items()):
-        parts.append(f" {_attribute(key, count, prefixes)}={quoteattr(value)}")
-    if not element.text and not len(element):
+        attribute = key if key[:1] != "{" else _attribute(key, count, prefixes)
+        parts.append(f" {attribute}={quoteattr(value)}")
+    if not text and not len(element):
         parts.append("/>")
         return
     parts.append(">")
-    if element.text:
-        parts.append(_escaped(element.text))
+    if text:
+        parts.append(_escaped(text))
     for child in element:
         _write(child, declared, parts, prefixes)
         if child.tail:
@@ -74,18 +74,27 @@ def _write(element: Element, inherited: str, parts: list[str], prefixes: dict[st
     parts.append(f"</{name}>")
 
 
-def _name(tag: str, inherited: str, prefixes: dict[str, str]) -> tuple[str, str]:
-    """The name of an element with its prefix, and the default namespace in it."""
+@lru_cache(maxsize=1_024)
+def _short(tag: str, inherited: str) -> tuple[str, str, str]:
+    """As `_opening`, of a tag that needs no prefix."""
+    return _opening(tag, inherited, {})
+
+
+def _opening(tag: str, inherited: str, prefixes: dict[str, str]) -> tuple[str, str, str]:
+    """The name of an element with its prefix, the default namespace in it, and how its opening tag begins."""
     namespace, name = split(tag)
+    declared = inherited
     if namespace == STREAMS:
-        return f"stream:{name}", inherited
-    if len(namespace) > _LONG and namespace != inherited:
-        return f"{_prefix(namespace, prefixes)}:{name}", inherited
-    return name, namespace
+        name = f"stream:{name}"
+    elif len(namespace) > _LONG and namespace != inherited:
+        name = f"{_prefix(namespace, prefixes)}:{name}"
+    else:
+        declared = namespace
+    return name, declared, f"<{name}" if declared == inherited else f"<{name} xmlns={quoteattr(declared)}"
 
 
 def _attribute(key: str, count: int, prefixes: dict[str, str]) -> str:
-    """The name of an attribute, the `count`th of its element, after the declaration of its prefix."""
+    """The name of an attribute with a namespace, the `count`th of its element, after the declaration of its prefix."""
     namespace, name = split(key)
     if not namespace:
         return name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Flag, auto
 from typing import Protocol
 
 from cluster.xmpp.element import Element
@@ -19,16 +18,17 @@ from cluster.xmpp.streams.states import Input, State
 from cluster.xmpp.streams.stream_options import StreamOptions
 
 
-class Fact(Flag):
-    """A fact that has been negotiated on a stream."""
+class Fact:
+    """What may have been negotiated on a stream, as bits: an operation of `enum.Flag` takes a microsecond."""
 
-    SECURE = auto()
+    SECURE = 1
     """It runs under TLS."""
-    AUTHENTICATED = auto()
+    AUTHENTICATED = 2
     """The receiving side has authenticated the initiating side."""
 
 
-NOTHING = Fact(0)
+Facts = int
+"""Any of them together; 0: nothing."""
 
 
 class Receiving(Protocol):
@@ -46,7 +46,7 @@ class Receiving(Protocol):
     """Channel binding data of the TLS connection by type."""
 
     @property
-    def facts(self) -> Fact: ...
+    def facts(self) -> Facts: ...
 
     @property
     def has_more(self) -> bool:
@@ -82,7 +82,7 @@ class Initiating(Protocol):
     """How many stanzas the server says it handled on a stream that it does not resume."""
 
     @property
-    def facts(self) -> Fact: ...
+    def facts(self) -> Facts: ...
 
     def authenticated(self) -> None:
         """The server has authenticated this side."""
@@ -109,9 +109,9 @@ class Feature:
 
     name: str
     """Name for messages."""
-    needs: Fact = NOTHING
+    needs: Facts = 0
     """Without all of these it is not offered."""
-    excludes: Fact = NOTHING
+    excludes: Facts = 0
     """With any of these it is no longer offered."""
     offer: Callable[[Receiving], Sequence[Element]] = lambda stream: ()
     """Receiving side: its elements in `<stream:features/>`."""
@@ -126,9 +126,9 @@ class Feature:
         """The handler of an element of this name on the receiving side."""
         return self.takes.get(name) or self.takes.get(name.partition(" ")[0])
 
-    def is_open(self, facts: Fact) -> bool:
+    def is_open(self, facts: Facts) -> bool:
         """Whether it may be negotiated now."""
-        return self.needs in facts and not self.excludes & facts
+        return self.needs & facts == self.needs and not self.excludes & facts
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,9 @@ class StreamKind:
 
 def on_offer(features: Sequence[Feature], stream: Receiving) -> Iterator[Feature]:
     """The features that the receiving side offers now, in order."""
+    facts = stream.facts
     for feature in features:
-        if feature.is_open(stream.facts):
+        if feature.is_open(facts):
             yield feature
             if feature.is_required(stream):
                 return

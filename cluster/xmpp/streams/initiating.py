@@ -12,7 +12,7 @@ from cluster.xmpp.namespaces import STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.streams.events import TlsWanted
-from cluster.xmpp.streams.feature import Fact, Steps, StreamKind
+from cluster.xmpp.streams.feature import Fact, Facts, Steps, StreamKind
 from cluster.xmpp.streams.features.clients import CLIENTS
 from cluster.xmpp.streams.login import Bound, Login, Resumption, StreamFailed, condition_of
 
@@ -36,7 +36,7 @@ class InitiatingStream:
         """The result of the login; None before."""
         self.domain = login.jid.domainpart
         self._features = kind.features
-        self._facts = Fact(0)
+        self._facts: Facts = 0
         self._output: list[bytes] = []
         self._inbox: list[StreamHeader | Slice | StreamEnd] = []  # the next one last
         self._parser = StreamParser(FROM_SERVER)
@@ -135,7 +135,7 @@ class InitiatingStream:
     # --- for the features
 
     @property
-    def facts(self) -> Fact:
+    def facts(self) -> Facts:
         """What has been negotiated."""
         return self._facts
 

@@ -17,7 +17,7 @@ from cluster.xmpp.streams.events import (
     Misaddressed,
     Nonza,
 )
-from cluster.xmpp.streams.feature import Fact, StreamKind, before_login, offered, taking
+from cluster.xmpp.streams.feature import Fact, Facts, StreamKind, before_login, offered, taking
 from cluster.xmpp.streams.features.clients import CLIENTS
 from cluster.xmpp.streams.login import LoginExchange
 from cluster.xmpp.streams.stamp import MalformedTo, Stamp
@@ -178,9 +178,9 @@ class ReceivingStream(Stream[Event]):
     # --- for the features
 
     @property
-    def facts(self) -> Fact:
+    def facts(self) -> Facts:
         """What has been negotiated."""
-        return (Fact.SECURE if self.secure else Fact(0)) | (Fact.AUTHENTICATED if self.localpart else Fact(0))
+        return (Fact.SECURE if self.secure else 0) | (Fact.AUTHENTICATED if self.localpart else 0)
 
     @property
     def has_more(self) -> bool:
