@@ -7,7 +7,6 @@ from typing import Any, Generic
 
 from twisted.internet.defer import Deferred
 
-from cluster.base.settled import all_of, until_settled
 from cluster.host.hooks import Hook, HookHandler, MessageHook, PresenceHook
 from cluster.host.module import (
     AccountNodeInfo,
@@ -23,7 +22,7 @@ from cluster.host.module import (
     NonzaHandler,
     When,
 )
-from cluster.host.state import AccountWithState, Documents
+from cluster.host.state import AccountWithState
 from cluster.xmpp.element import Element
 
 
@@ -41,6 +40,8 @@ class ModuleHost(Generic[Context]):
         self._nonza_handlers: dict[str, NonzaHandler[Context]] = {}
         self.session_states = tuple(state for module in modules for state in module.session_states)
         self._account_states = tuple(state for module in modules for state in module.account_states)
+        self.documents = tuple(state.document for state in self._account_states)
+        """The names of those in which modules keep something of an account."""
         owners: dict[IqKey, str] = {}
         for module in modules:
             self.features |= module.features
@@ -67,10 +68,10 @@ class ModuleHost(Generic[Context]):
         """The namespaces of the handlers for this kind of address."""
         return self._features_of.get(addressed_to, set())
 
-    async def load(self, ctx: Context, documents: Documents, account: AccountWithState) -> None:
-        """Load the state of modules for an account: all is asked for at once, and the storage is waited for once."""
-        loading = [Deferred.fromCoroutine(state.load(documents, account)) for state in self._account_states]
-        await until_settled(all_of(loading))
+    async def load(self, ctx: Context, account: AccountWithState, documents: Sequence[bytes | None]) -> None:
+        """Load the state of modules for an account out of its `documents`."""
+        for state, document in zip(self._account_states, documents, strict=True):
+            state.load(account, document)
         await self._run("load", ctx, account, None)
 
     def identities(self, addressed_to: AddressedTo) -> list[Identity]:

@@ -46,7 +46,6 @@ class AccountWithState(HasState, Protocol):
 class Documents(Protocol):
     """Stores one XML document for each account and name; an empty one (`b""`) is none."""
 
-    async def get(self, localpart: str, name: str) -> bytes | None: ...
     async def put(self, localpart: str, name: str, document: bytes) -> bool: ...
 
 
@@ -102,11 +101,11 @@ def from_store(keys: Iterable[SessionState[Any]], stored: Mapping[str, msgspec.R
 class AccountState(Generic[T]):
     """A value for each account: in memory while the account is, and as a document of its store."""
 
-    __slots__ = ("_document", "_read", "_write", "default")
+    __slots__ = ("_read", "_write", "default", "document")
 
     def __init__(self, document: str, read: Callable[[Element], T], write: Callable[[T], Element], default: T) -> None:
-        """`document`: the name of the document."""
-        self._document = document
+        self.document = document
+        """The name of the document."""
         self._read = read
         self._write = write
         self.default = default
@@ -120,9 +119,8 @@ class AccountState(Generic[T]):
         """Change it in memory; `save` stores it."""
         account.state[self] = value
 
-    async def load(self, documents: Documents, account: AccountWithState) -> None:
-        """Load it."""
-        document = await documents.get(account.jid.localpart, self._document)
+    def load(self, account: HasState, document: bytes | None) -> None:
+        """Read it from its document, if there is one."""
         if document is not None:
             self.set(account, self._read(xml.parse(document)))
 
@@ -130,7 +128,7 @@ class AccountState(Generic[T]):
         """Store it."""
         value = self.of(account)
         document = b"" if value == self.default else xml.serialize(self._write(value))
-        await documents.put(account.jid.localpart, self._document, document)
+        await documents.put(account.jid.localpart, self.document, document)
 
 
 class MemoryState(Generic[C, T]):

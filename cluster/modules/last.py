@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from cluster.host.state import AccountState
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
@@ -16,6 +19,32 @@ NS = "jabber:iq:last"
 MAX_STATUS_CHARACTERS = 1_023
 """Of the status with which an account left; the rest is cut."""
 module = ServerModule("last", ns=NS, xep=12, version="2.0")
+
+
+class Left(msgspec.Struct, frozen=True):
+    """When the last session went."""
+
+    stamp: str
+    unavailable: str = ""
+    """When it became unavailable; empty if it never was available."""
+    status: str | None = None
+    """With which it left."""
+
+
+def _read(document: Element) -> Left:
+    return Left(document.get("stamp", ""), document.get("unavailable", ""), document.text)
+
+
+def _written(last: Left | None) -> Element:
+    assert last is not None
+    document = Element(f"{{{NS}}}left", stamp=last.stamp)
+    if last.unavailable:
+        document.set("unavailable", last.unavailable)
+    document.text = last.status
+    return document
+
+
+left: AccountState[Left | None] = module.account_state(read=_read, write=_written, default=None)
 
 
 @module.on_iq("get", "query", addressed_to=("domain",))
@@ -34,11 +63,10 @@ async def last_seen(ctx: ModuleContext, iq: Stanza) -> Stanza:
     only_for_contacts(ctx, account, iq)
     if account.sessions:
         return iq.reply(_query(0))
-    document = await ctx.store.documents.get(account.jid.localpart, NS)
-    if document is None:
+    last = left.of(account)
+    if last is None:
         raise StanzaError(Condition.ITEM_NOT_FOUND, "this account has never been here")
-    left = xml.parse(document)
-    return iq.reply(_query(ctx.now_utc_s() - timestamp.parse(left.get("stamp", "")), left.text))
+    return iq.reply(_query(ctx.now_utc_s() - timestamp.parse(last.stamp), last.status))
 
 
 @module.guard("query")
@@ -52,9 +80,8 @@ def only_for_contacts(ctx: ModuleContext, account: LocalAccount, iq: Stanza) -> 
 @module.on("load")
 async def recall(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
     """Load when it became unavailable, which probes are told (RFC 6121 section 4.3.2)."""
-    document = await ctx.store.documents.get(account.jid.localpart, NS)
-    unavailable = "" if document is None else xml.parse(document).get("unavailable", "")
-    account.left_utc_s = timestamp.parse(unavailable) if unavailable else None
+    last = left.of(account)
+    account.left_utc_s = timestamp.parse(last.unavailable) if last is not None and last.unavailable else None
     return False
 
 
@@ -62,13 +89,12 @@ async def recall(ctx: ModuleContext, account: LocalAccount, about: None) -> bool
 async def remember(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
     """Store when the last session went, and the status with which it left (section 3)."""
     if not account.sessions:
-        left = Element(f"{{{NS}}}left", stamp=timestamp.to_text(ctx.now_utc_s()))
-        if account.left_utc_s is not None:
-            left.set("unavailable", timestamp.to_text(account.left_utc_s))
-        if session.farewell is not None:
-            status = xml.text_of(session.farewell.tree, f"{{{CLIENT}}}status")
-            left.text = status and status[:MAX_STATUS_CHARACTERS]
-        await ctx.store.documents.put(account.jid.localpart, NS, xml.serialize(left))
+        unavailable = "" if account.left_utc_s is None else timestamp.to_text(account.left_utc_s)
+        said = session.farewell
+        status = None if said is None else xml.text_of(said.tree, f"{{{CLIENT}}}status")
+        last = Left(timestamp.to_text(ctx.now_utc_s()), unavailable, status and status[:MAX_STATUS_CHARACTERS])
+        left.set(account, last)
+        await left.save(ctx.store.documents, account)
     return False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -48,7 +48,7 @@ class Domain:
         self._clock = ports.clock
         self.host = ServerHost(config.modules)
         self.credentials = Credentials(ports.store.accounts, ports.store.secrets, ports.derive, ports.new_salt)
-        self.accounts = Accounts(config.domain, ports.store, config.limits, self._complete)
+        self.accounts = Accounts(config.domain, ports.store, config.limits, self.host.documents, self._complete)
         self.persister = SessionPersister(ports.store.sessions, ports.turn, ports.clock, ports.now_utc_s)
         hooks_of_presence = PresenceHooks(self.host, lambda: self.context)
         self._presence = Presence(routing.route, ports.new_id, ports.now_utc_s, hooks_of_presence)
@@ -86,9 +86,9 @@ class Domain:
             clock=ports.clock,
         )  # fmt: skip
 
-    async def _complete(self, account: LocalAccount) -> None:
+    async def _complete(self, account: LocalAccount, documents: Sequence[bytes | None]) -> None:
         """Let the modules add their state to an account that was loaded."""
-        await self.host.load(self.context, self._store.documents, account)
+        await self.host.load(self.context, account, documents)
 
     # --- sessions
 

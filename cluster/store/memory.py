@@ -174,6 +174,11 @@ class MemoryDocuments:
         """The document, or None."""
         return self._documents.get(localpart, {}).get(name)
 
+    async def several(self, localpart: str, names: Sequence[str]) -> list[bytes | None]:
+        """The documents of these names."""
+        kept = self._documents.get(localpart, {})
+        return [kept.get(name) for name in names]
+
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
         """Store it unless that exceeds the limit; False then."""
         kept = self._documents.setdefault(localpart, {})

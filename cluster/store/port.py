@@ -136,6 +136,9 @@ class DocumentStore(Protocol):
     """
 
     async def get(self, localpart: str, name: str) -> bytes | None: ...
+    async def several(self, localpart: str, names: Sequence[str]) -> list[bytes | None]:
+        """The documents of these names, which are asked for at once."""
+
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
         """Store it; with a limit, only if the account has no more documents then, or they are no larger; otherwise
         False.

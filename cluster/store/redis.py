@@ -170,6 +170,12 @@ class RedisDocuments:
         value: bytes | None = await self._reads.run(self._client.execute, "HGET", key, name)
         return value
 
+    async def several(self, localpart: str, names: Sequence[str]) -> list[bytes | None]:
+        """The documents of these names."""
+        key = self._keys.documents(self._domain, localpart)
+        values: list[bytes | None] = await self._reads.run(self._client.execute, "HMGET", key, *names)
+        return values
+
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
         """Store it unless that exceeds the limit; False then."""
         key = self._keys.documents(self._domain, localpart)

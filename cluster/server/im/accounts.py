@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sized
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -110,14 +110,20 @@ class Accounts:
     """Finds accounts: in memory while they are online, otherwise in the store."""
 
     def __init__(
-        self, domain: str, store: Store, limits: Limits, prepare: Callable[[LocalAccount], Awaitable[object]]
+        self,
+        domain: str,
+        store: Store,
+        limits: Limits,
+        documents: Sequence[str],
+        prepare: Callable[[LocalAccount, Sequence[bytes | None]], Awaitable[object]],
     ) -> None:
-        """`prepare` completes a loaded account before it is used."""
+        """`prepare` completes a loaded account before it is used, out of its documents of these names."""
         self.online: dict[str, LocalAccount] = {}
         """By localpart: the accounts with a session."""
         self._domain = domain
         self._store = store
         self._limits = limits
+        self._documents = documents
         self._prepare = prepare
         self._loaded: WeakValueDictionary[str, LocalAccount] = WeakValueDictionary()
         self._loading: dict[str, list[Deferred[LocalAccount | None]]] = {}
@@ -141,11 +147,12 @@ class Accounts:
     async def _read(self, localpart: str) -> LocalAccount | None:
         known = Deferred.fromCoroutine(self._store.accounts.get(localpart))
         items = Deferred.fromCoroutine(self._store.rosters.load(localpart))
-        await until_settled(all_of((known, items)))  # the storage is waited for once
+        documents = Deferred.fromCoroutine(self._store.documents.several(localpart, self._documents))
+        await until_settled(all_of((known, items, documents)))  # the storage is waited for once
         if await known is None:
             return None
         account = LocalAccount(Jid(localpart, self._domain), Roster((await items).values(), self._limits.roster))
-        await self._prepare(account)
+        await self._prepare(account, await documents)
         return account
 
     def temporary(self, localpart: str) -> LocalAccount:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -220,6 +221,10 @@ class Counted:
     async def get(self, localpart: str, name: str) -> bytes | None:
         self.reads += 1
         return await self._documents.get(localpart, name)
+
+    async def several(self, localpart: str, names: Sequence[str]) -> list[bytes | None]:
+        self.reads += 1
+        return await self._documents.several(localpart, names)
 
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
         return await self._documents.put(localpart, name, document, limit)

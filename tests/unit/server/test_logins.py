@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +87,11 @@ class Away:
             raise ConnectionLost
         return await self._part.get(localpart, *what)
 
+    async def several(self, localpart: str, names: Sequence[str]) -> object:
+        if self.away:
+            raise ConnectionLost
+        return await self._part.several(localpart, names)
+
 
 @pytest.mark.parametrize("login", [RIGHT, SCRAM])
 def test_while_the_storage_is_away(login: str) -> None:
@@ -153,12 +159,13 @@ class Unanswering:
 
     load = get
 
+    async def several(self, localpart: str, names: Sequence[str]) -> None:
+        await self.get(localpart)
 
-def test_an_account_and_its_roster_are_asked_for_at_once() -> None:
-    stored, rosters = Unanswering(), Unanswering()
-    stores: Any = {"accounts": stored, "rosters": rosters}
-    loaded = Accounts(MONTAGUE, replace(memory_store(), **stores), Limits(), lambda account: succeed(None)).load(
-        "romeo"
-    )
-    assert stored.asked == rosters.asked == ["romeo"]
+
+def test_all_that_is_stored_of_an_account_is_asked_for_at_once() -> None:
+    stores: Any = {name: Unanswering() for name in ("accounts", "rosters", "documents")}
+    store = replace(memory_store(), **stores)
+    loaded = Accounts(MONTAGUE, store, Limits(), ["vcard-temp"], lambda account, documents: succeed(None)).load("romeo")
+    assert [each.asked for each in stores.values()] == [["romeo"]] * 3
     assert not loaded.called

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from twisted.internet.defer import Deferred
 
 from cluster import modules, server
 from cluster.host.state import from_store, to_store
@@ -183,6 +183,7 @@ WORDS = {
     "blocking": ["blocking", "blocklist", "blocked", "follows", "191"],
     "carbons": ["carbon", "280"],
     "csi": ["csi", "inactive", "352"],
+    "last": ["iq:last", "last_activity"],
     "roster": [],
 }
 """How one would find a module in what is none of its business. The pushes of the roster are the server's own, see
@@ -222,30 +223,27 @@ def test_nothing_of_it_is_in_the_server(name: str, word: str) -> None:
     assert found == []
 
 
-class WaitedFor(MemoryDocuments):
-    """Documents that the storage gives when the test says so."""
+class Counted(MemoryDocuments):
+    """Documents whose reads are counted."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[str] = []
-        self.waiting: list[Deferred[None]] = []
+        self.asked: list[Sequence[str]] = []
 
     async def get(self, localpart: str, name: str) -> bytes | None:
-        self.asked.append(name)
-        given: Deferred[None] = Deferred()
-        self.waiting.append(given)
-        await given
-        return await super().get(localpart, name)
+        return (await self.several(localpart, [name]))[0]
+
+    async def several(self, localpart: str, names: Sequence[str]) -> list[bytes | None]:
+        self.asked.append(names)
+        return await super().several(localpart, names)
 
 
-def test_the_storage_is_asked_at_once_for_what_all_modules_keep_of_an_account() -> None:
-    documents = WaitedFor()
+def test_the_storage_is_asked_once_for_what_all_modules_keep_of_an_account() -> None:
+    documents = Counted()
     network = Network(stores={CAPULET: replace(memory_store(), documents=documents)})
     network.account(BALCONY)
     juliet = network.login(BALCONY)
     states = [state for module in modules.load(modules.defaults()) for state in module.account_states]
-    assert len(documents.asked) == len(states) > 1
-    for given in documents.waiting:
-        given.callback(None)
-    network.settle()
+    assert [len(names) for names in documents.asked] == [len(states)]
+    assert len(states) > 1
     assert str(juliet.jid) == BALCONY

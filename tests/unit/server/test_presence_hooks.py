@@ -168,8 +168,11 @@ def test_without_a_hook_no_account_is_loaded_for_presence(network: Network) -> N
     plain = friends()
     for each in (network, plain):
         documents = each.servers["montague.lit"].store.documents
-        get = documents.get
-        documents.get = lambda localpart, name, get=get: (read.append(localpart), get(localpart, name))[1]
+        several = documents.several
+        documents.several = lambda localpart, names, several=several: (
+            read.append(localpart),
+            several(localpart, names),
+        )[1]
     juliet = plain.online(JULIET)
     read.clear()
     plain.say(juliet, "<presence/>")
