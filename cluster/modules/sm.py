@@ -34,7 +34,7 @@ def enable(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
     timeout_s = _timeout_s(nonza) if nonza.attributes.get("resume") in ("true", "1") else 0.0
     if session.account.temporary:  # a client cannot log in to it again
         timeout_s = 0.0
-    management = sm.StreamManagement(ctx.new_id() if timeout_s else "", timeout_s)
+    management = sm.StreamManagement(ctx.new_id() if timeout_s else "", timeout_s, patience=sm.PATIENCE)
     session.write(sm.enabled(management))
     session.manage(management)
 

@@ -14,7 +14,7 @@ from cluster.store.port import SessionStore
 from cluster.store.session import KeptSession, SentStanza
 from cluster.xmpp.namespaces import DELAY, DELIVERY, STANZA_ID
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
+from cluster.xmpp.streams.sm import PATIENCE, StreamManagement, Unacknowledged
 
 _ONCE = STANZA_ID.encode(), DELIVERY.encode(), DELAY.encode()
 
@@ -52,7 +52,7 @@ class RecoveredSession(Session):
         self._had = {each.raw for each in stanzas if _is_unique(each)}
         first = kept.sent[0].number if kept.sent else kept.acknowledged + 1
         acknowledged = max(kept.acknowledged, first - 1)
-        self.sm = StreamManagement(record.id, record.timeout_s, kept.handled, acknowledged)
+        self.sm = StreamManagement(record.id, record.timeout_s, kept.handled, acknowledged, PATIENCE)
         persister.restored(self, record, first - 1)
 
     def take_up(self, sent: Iterable[SentStanza]) -> None:

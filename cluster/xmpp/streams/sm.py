@@ -18,6 +18,8 @@ from cluster.xmpp.stanza import Stanza
 
 COUNTS = 2**32
 """Section 4: `h` is an unsignedInt, and after its greatest value comes 0."""
+PATIENCE = 4
+"""Of a server (`StreamManagement`): an answer costs both sides more than a presence, and what waits takes memory."""
 REQUEST = f"<r xmlns='{SM}'/>".encode()
 
 
@@ -46,14 +48,17 @@ class StreamManagement:
     """Both counts of one stream. They begin when it is enabled and are carried over where it is resumed."""
 
     __slots__ = (
-        "_asked_behind", "_is_asked", "_must_answer", "_owes_ack", "_unacknowledged", "_unsettled", "_unwritten",
+        "_asked_behind", "_is_asked", "_must_answer", "_owes_ack", "_patience", "_unacknowledged", "_unsettled", "_unwritten",
         "acknowledged_count", "came", "handled", "id", "size_bytes", "timeout_s", "told",
     )  # fmt: skip
 
-    def __init__(self, id: str = "", timeout_s: float = 0.0, handled: int = 0, acknowledged: int = 0) -> None:
+    def __init__(
+        self, id: str = "", timeout_s: float = 0.0, handled: int = 0, acknowledged: int = 0, patience: int = 0
+    ) -> None:
         """`id`: the SM-ID by which it can be resumed within `timeout_s` of a break; empty where it cannot.
 
-        `handled` and `acknowledged`: how far a stream was that an earlier process left.
+        `handled` and `acknowledged`: how far a stream was that an earlier process left. `patience`: this many stanzas
+        may be written before it asks for their acknowledgement, if all are presence.
         """
         self.id = id
         self.timeout_s = timeout_s
@@ -74,6 +79,7 @@ class StreamManagement:
         self._unwritten = 0  # how many of them, the newest, have not been written yet
         self._asked_behind = 0  # how many were written when we last asked
         self._is_asked = False
+        self._patience = patience
 
     @property
     def is_resumable(self) -> bool:
@@ -169,7 +175,15 @@ class StreamManagement:
     def written(self, count: int) -> bytes:
         """So many more of them are written now: what to write after them."""
         self._unwritten -= count
-        return b"" if self._is_asked else self._ask()
+        return b"" if self._is_asked or self._can_wait() else self._ask()
+
+    def _can_wait(self) -> bool:
+        """All that was written since it last asked is a little presence, which is sent to nobody else if it is lost."""
+        end = len(self._unacknowledged) - self._unwritten
+        begin = max(0, self._asked_behind - self.acknowledged_count)
+        return end - begin <= self._patience and all(
+            [each.stanza.kind == "presence" for each in self._unacknowledged[begin:end]]
+        )
 
     def write_all(self) -> bytes:
         """All that was not written yet, which is written now."""
@@ -194,7 +208,8 @@ class StreamManagement:
             del self._unacknowledged[:count]
         self._is_asked = False
         # never more than one request is under way; less than asked for means that the peer is busy
-        return self._ask() if written > count and self.acknowledged_count >= self._asked_behind else b""
+        is_answered = self.acknowledged_count >= self._asked_behind
+        return self._ask() if written > count and is_answered and not self._can_wait() else b""
 
     def _ask(self) -> bytes:
         self._is_asked = True

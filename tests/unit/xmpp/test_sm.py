@@ -26,6 +26,43 @@ def left(management: StreamManagement) -> list[str | None]:
     return [each.stanza.id for each in management.take_unacknowledged()]
 
 
+# --- when a server asks (section 4: whenever it chooses)
+
+
+def show(management: StreamManagement, count: int = 1) -> bytes:
+    return management.sent([Unacknowledged(make("presence"), 0.0) for _ in range(count)])
+
+
+def test_a_patient_one_asks_at_once_for_a_message() -> None:
+    management = StreamManagement(patience=2)
+    assert show(management) == b""
+    assert send(management, "1") == REQUEST
+    assert management.acknowledged(2) == b""
+    assert send(management, "2") == REQUEST
+
+
+def test_but_not_for_a_little_presence() -> None:
+    management = StreamManagement(patience=2)
+    assert [show(management) for _ in range(4)] == [b"", b"", REQUEST, b""]
+    assert management.acknowledged(3) == b"", "one presence has come since then"
+    assert [show(management) for _ in range(2)] == [b"", REQUEST]
+    assert management.acknowledged(6) == b""
+    assert show(management, 3) == REQUEST
+
+
+def test_a_message_that_came_since_it_asked_is_asked_for() -> None:
+    management = StreamManagement(patience=2)
+    assert send(management, "1") == REQUEST
+    assert show(management) + send(management, "2") == b""
+    assert management.acknowledged(1) == REQUEST
+
+
+def test_presence_that_waits_is_sent_again_on_a_resumed_stream() -> None:
+    management = StreamManagement("id", 300, patience=2)
+    show(management)
+    assert management.resend() == make("presence").raw + REQUEST
+
+
 # --- what the peer sends (section 4)
 
 
