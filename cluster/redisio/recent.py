@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 
@@ -35,7 +37,7 @@ class RecentValues:
         table, table_before = self._tables()
         written = self._client.execute("HSET", table, key, value)
         self._client.post("EXPIRE", table, 2 * self._period_s)
-        size: Deferred[int] = self._client.execute("HLEN", table)
+        size: Deferred[int] = self._client.execute("HLEN", table).addErrback(_unknown)
         await written
         if await size >= self._max_entries:
             self._client.post("RENAME", table, table_before)
@@ -51,3 +53,9 @@ class RecentValues:
     def _tables(self) -> tuple[str, str]:
         period = int(self._now_utc_s() // self._period_s)
         return f"{self._key}-{period}", f"{self._key}-{period - 1}"
+
+
+def _unknown(failure: Failure) -> int:
+    """The connection is lost, and what was written fails with it; the next value that is stored asks again."""
+    failure.trap(ConnectionLost)
+    return 0

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
 from cluster.redisio.acl import part_rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.recent import RecentValues
 from cluster.redisio.url import RedisUrl
+from cluster.simulation.errors import logged_errors
 from tests.harness import ReactorThread, Valkey
 
 DOMAIN = "mail.montague.lit"
@@ -36,3 +44,15 @@ def test_the_oldest_are_forgotten_early_where_more_come_than_there_is_room_for(
     tables = valkey.admin.keys(f"{keys.gateway(DOMAIN, 'ledger')}-*")
     assert sum(valkey.admin.hlen(table) for table in tables) <= 2 * BOUND
     assert all(0 < valkey.admin.ttl(table) <= 120 for table in tables)
+
+
+def test_a_connection_that_is_lost_fails_once_and_is_not_logged() -> None:
+    """A run of mixed people over Redis found it: nobody waited for the second of two commands."""
+    client = RedisClient(Clock(), RedisUrl.parse("redis://127.0.0.1:1"), lambda: 0.0)
+    values = RecentValues(client, Keys.of_lab("lost").gateway(DOMAIN, "ledger"), 60, lambda: 0.0)
+    failures: list[Failure] = []
+    with logged_errors() as logged:
+        Deferred.fromCoroutine(values.put("id", b"value")).addErrback(failures.append)
+        assert failures.pop().type is ConnectionLost
+        gc.collect()
+    assert logged == []
