@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from random import Random
 from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
@@ -14,6 +13,7 @@ from cluster.router.link_faults import LinkFaults
 from cluster.router.port import Router
 from cluster.router.s2s.ports import Counts
 from cluster.router.settings import FaultSettings
+from cluster.simulation.chance import Chance
 from cluster.store.port import Account, RosterItem, Store
 from cluster.topology.plan import XmpplabServer
 from cluster.trace.hop import Journal, Tracer
@@ -28,7 +28,7 @@ class Process(NamedTuple):
     new_id: Callable[[], str]
     utc_s: Callable[[], float]
     """Seconds since the epoch."""
-    chance: Random
+    chance: Chance
 
 
 class Carriers(NamedTuple):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from random import Random
 from typing import TYPE_CHECKING
 
 from cluster.base.request import Refused
 from cluster.lab.clients.correspondents import Correspondent, behind_gateways
 from cluster.networks.person import Received
+from cluster.simulation.chance import Chance
 from cluster.simulation.foreign import Asking
 from cluster.simulation.habits import MAX_SMS_CHARACTERS
 from cluster.simulation.lab import START_UTC_S
@@ -37,7 +37,7 @@ class Box:
         self._population = population
         lab = population.lab
         self._correspondent = correspondent
-        self._chance = Random(f"{lab.seed} {self.address}")
+        self._chance = Chance(f"{lab.seed} {self.address}")
         self._host = lab.network.host(self.address)
         self._read = 0
         self._is_acting = False

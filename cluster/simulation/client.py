@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from random import Random
 
 from typing_extensions import override
 
 from cluster.client.managed import RETRY_S
 from cluster.lab.verify.traffic import Client, Session
+from cluster.simulation.chance import Chance
 from cluster.simulation.device import Device
 from cluster.simulation.lab import SimulatedLab
 from cluster.virtual.host import Host
@@ -28,7 +28,7 @@ class SimulatedClient(Client):
 
     def __init__(
         self, lab: SimulatedLab, wait_until: WaitUntil, host: Host, jid: Jid, password: str,
-        greeting: Sequence[Stanza], chance: Random,
+        greeting: Sequence[Stanza], chance: Chance,
     ) -> None:  # fmt: skip
         self.jid = jid
         self.session: Session | None = None

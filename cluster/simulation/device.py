@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IHandshakeListener
@@ -13,6 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster.client.managed import Break, Breaks
+from cluster.simulation.chance import Chance
 from cluster.simulation.node import CERTIFICATE
 from cluster.virtual.host import Host
 from cluster.virtual.timeline import VirtualCall
@@ -134,7 +134,7 @@ class Device(ClientFactory):
         addresses: Sequence[tuple[str, int]],
         login: Login,
         user: User,
-        chance: Random,
+        chance: Chance,
         greeting: Sequence[Stanza],
         retry_s: float = RETRY_S,
     ) -> None:

@@ -6,7 +6,6 @@ A gateway stores in a simulated Redis what it stores in the Redis of a lab; a fo
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -24,6 +23,7 @@ from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from cluster.simulated_redis.acl import Users
 from cluster.simulated_redis.server import PORT, SimulatedRedis
+from cluster.simulation.chance import Chance
 from cluster.simulation.recording import RecordedJournal
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
 from cluster.trace.hop import Tracer
@@ -49,7 +49,7 @@ class ForeignNode:
         keys = Keys.of_lab(plan.name)
         self.node = node
         self.host = host = lab.network.host(node.name)
-        chance = Random(f"{lab.seed} {node.name} {number}")
+        chance = Chance(f"{lab.seed} {node.name} {number}")
         lab.network.join(host.address, redis.address, SOCKET)
         url = RedisUrl("redis", redis.address, PORT, "", _user(keys, node), PASSWORD, 0)
         reactor: Any = host  # without Unix sockets, TLS and threads

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -19,6 +18,7 @@ from cluster.router.s2s.router import S2sRouter
 from cluster.server.build import Server, build
 from cluster.server.config import Ports
 from cluster.simulation.backbone import Process, Unreachable
+from cluster.simulation.chance import Chance
 from cluster.simulation.following import FollowingTracer
 from cluster.simulation.passwords import derivation
 from cluster.simulation.s2s import s2s_router
@@ -41,7 +41,7 @@ class SimulatedNode:
         self.node = node
         self.host = lab.network.host(node.name)
         self._lab = lab
-        chance = Random(f"{lab.seed} {node.name} {number}")
+        chance = Chance(f"{lab.seed} {node.name} {number}")
         self._process = Process(node, self.host, lambda: f"{chance.getrandbits(64):016x}", lab.utc_s, chance)
         self._attached = lab.backbone.attach(self._process)
         self.turn = MortalTurn(self.host, lambda: lab.crash(node.name))

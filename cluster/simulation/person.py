@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
 from typing import TYPE_CHECKING, Any
 
+from cluster.simulation.chance import Chance
 from cluster.simulation.habits import MAX_CHARACTERS, MAX_SMS_CHARACTERS, Habits, in_s
 from cluster.simulation.resource import Resource
 from cluster.topology.plan import AccountSeed, XmpplabServer
@@ -36,7 +36,7 @@ class Person:
         self.lab = population.lab
         self.checker = population.checker
         self.habits: Habits = population.habits
-        self.chance = Random(f"{self.lab.seed} {self.jid}")
+        self.chance = Chance(f"{self.lab.seed} {self.jid}")
         self._talks: Any = None
         count = self.habits.devices(self.chance)
         self.has_carbons = count > 1 and "carbons" in node.modules

@@ -18,6 +18,7 @@ from cluster.lab.verify.stage import How, Part, Script, Stage
 from cluster.lab.verify.traffic import Session
 from cluster.router.settings import parse
 from cluster.simulation import passwords
+from cluster.simulation.chance import Chance
 from cluster.simulation.client import SimulatedClient
 from cluster.simulation.foreign import Asking
 from cluster.simulation.lab import IN_TURN_S, SimulatedLab
@@ -102,7 +103,7 @@ class SimulatedStage(Stage):
     def client(self, jid: Jid, password: str, greeting: Sequence[Stanza]) -> SimulatedClient:
         host = self.lab.network.host(str(jid))
         client = SimulatedClient(
-            self.lab, self.wait_until, host, jid, password, greeting, Random(f"{self.lab.seed} {jid}")
+            self.lab, self.wait_until, host, jid, password, greeting, Chance(f"{self.lab.seed} {jid}")
         )
         self.clients.append(client)
         if not self.wait_until(lambda: client.device.is_online, LOGIN_TIMEOUT_S):

@@ -173,7 +173,7 @@ BUGS = [
     Bug("count before it is kept", count_before_kept, KILLS, 2, "lost"),
     Bug("forget the pending entries of a link", forget_the_pending_entries, KILLS, 12, "lost"),
     Bug("swap two stages of a turn", swap_two_stages, KILLS, 12, "lost"),
-    Bug("deliver the heir's inbox late", deliver_the_heirs_inbox_late, NODES, 2, "out_of_order"),
+    Bug("deliver the heir's inbox late", deliver_the_heirs_inbox_late, NODES, 4, "out_of_order"),
     Bug("drop the answer to a probe", drop_the_answer_to_a_probe, people, 1, "wrong presence"),
     Bug("forget to send again on a resumed stream", forget_to_send_again, KILLS, 1, "lost"),
     Bug("restore a session without its stanzas", restore_a_session_without_its_stanzas, KILLS, 1, "lost"),

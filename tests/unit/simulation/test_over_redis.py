@@ -42,10 +42,10 @@ def test_a_domain_of_several_nodes(tmp_path: Path) -> None:
     assert report.messages.sent > 30
 
 
-@pytest.mark.parametrize("seed", [3, 10, 25, 59, 83, 97, 139, 162])
-def test_what_once_went_wrong_in_a_domain_of_several_nodes(tmp_path: Path, seed: int) -> None:
-    """A lost message (25), a message twice (10, 59, 139, 162), presence that stayed wrong (3, 83), a session that
-    stayed (97): while Redis was away, or after a node had hung."""
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_a_domain_of_several_nodes_in_trouble(tmp_path: Path, seed: int) -> None:
+    """Nodes and Redis crash and hang; what such runs have found has tests of its causes, such as
+    `tests/unit/membership/test_away.py`."""
     report = simulate(written(TWO_NODES, tmp_path), seed=seed, duration_s=120, people=16, troubles=12, router="redis")
     assert report.broken == []
 
