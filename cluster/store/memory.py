@@ -228,6 +228,10 @@ class MemorySessions:
                 sent[each.number] = each
             for number in change.forgotten:
                 sent.pop(number, None)
+            _, acknowledged = self._counts.get(change.id, (0, 0))
+            for number in range(acknowledged + 1, change.acknowledged + 1):
+                if number in sent and sent[number].stanza.kind == "presence":  # see `KeptSession.sent`
+                    del sent[number]
             if change.record is not None:
                 self._records.setdefault(change.localpart, {})[change.id] = change.record
             if change.directed or change.undirected:

@@ -28,7 +28,7 @@ class SessionRecord(msgspec.Struct, frozen=True):
     """The values of modules, by name (host/state.py)."""
 
 
-class SentStanza(msgspec.Struct, frozen=True, array_like=True):
+class SentStanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A stanza on its way to the client."""
 
     number: int
@@ -67,6 +67,7 @@ class KeptSession(msgspec.Struct, frozen=True):
     handled: int
     acknowledged: int
     sent: tuple[SentStanza, ...]
-    """Oldest first. Those with a number up to `acknowledged` are not sent again, but copies of them are recognised."""
+    """Oldest first. Those with a number up to `acknowledged` are not sent again, but copies of messages and iqs among
+    them are recognised; of presence there may be none."""
     directed: frozenset[Jid] = frozenset()
     """Receivers of directed presence."""

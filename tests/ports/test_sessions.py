@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from cluster.store.memory import MemorySessions
 from cluster.store.port import Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
@@ -134,5 +135,22 @@ def test_writes_take_effect_in_the_order_of_the_calls(check: Check, numbers: tup
             done = sessions.note([change(handled=handled, record=record(), sent=sent(*numbers))])
         assert (await sessions.load("romeo"))[0].handled == 19
         await done
+
+    check(scenario)
+
+
+def test_presence_is_kept_until_it_is_acknowledged_and_messages_are_longer(check: Check) -> None:
+    """Copies of messages and iqs are recognised after a crash. In memory, acknowledged presence is let go."""
+    coming = tuple(SentStanza(number, make("presence", id=f"p{number}", to=PDA), 7.5) for number in (2, 3))
+
+    async def scenario(store: Store) -> None:
+        sessions = store.sessions
+        await sessions.note([change(record=record(), sent=(*sent(1), *coming))])
+        assert [kept.sent for kept in await sessions.load("romeo")] == [(*sent(1), *coming)]
+        await sessions.note([change(acknowledged=2)])
+        [kept] = await sessions.load("romeo")
+        assert (kept.acknowledged, kept.sent[0], kept.sent[-1]) == (2, *sent(1), coming[1])
+        if isinstance(sessions, MemorySessions):
+            assert kept.sent == (*sent(1), coming[1])
 
     check(scenario)
