@@ -16,14 +16,15 @@ MAX_STRANGERS = 1_000
 MAX_RESOURCES = 300_000
 """Resources that are kept for all accounts of a domain together. Beyond, the account to which no presence has come for
 the longest time loses its own; its contacts are probed again when it publishes."""
-_NOTHING: frozenset[str] = frozenset()
+NO_NODES: frozenset[str] = frozenset()
+"""An empty set of its own takes 216 bytes."""
 
 
 class Listener(msgspec.Struct):
     """A resource that is available to an account."""
 
     capabilities: Capabilities | None
-    wanted: frozenset[str] = _NOTHING
+    wanted: frozenset[str] = NO_NODES
     """Names of nodes; empty until its capabilities are known."""
     is_learned: bool = False
     """The meaning of its capabilities is known; otherwise it is asked again when it sends presence again."""

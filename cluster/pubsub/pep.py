@@ -15,7 +15,7 @@ from cluster.base.storage import log_failed
 from cluster.host.state import MemoryState
 from cluster.pubsub import subscribing
 from cluster.pubsub.access import may_read
-from cluster.pubsub.audience import Audience
+from cluster.pubsub.audience import NO_NODES, Audience
 from cluster.pubsub.events import with_reply_to
 from cluster.pubsub.interests import Interests
 from cluster.pubsub.retrieving import last_events
@@ -202,7 +202,7 @@ def came(
     if listener is None:
         return
     if capabilities is None:
-        listener.wanted = frozenset()
+        listener.wanted = NO_NODES
         return
 
     def learned(wanted: frozenset[str]) -> None:

@@ -48,13 +48,13 @@ class Unsettled:
         """`transport` is an IPushProducer; `limit` counts Deferreds, each of which may stand for a batch."""
         self._transport = transport
         self._limit = limit
-        self._waiting: dict[Deferred[Any], None] = {}
+        self._waiting: list[Deferred[Any]] = []
 
     def add(self, settled: Deferred[Any]) -> None:
         """Count a Deferred until it fires; its result is passed on."""
         if settled in self._waiting:
             return
-        self._waiting[settled] = None
+        self._waiting.append(settled)
         if len(self._waiting) == self._limit:
             self._transport.pauseProducing()
         settled.addBoth(self._settled, settled)
@@ -62,5 +62,5 @@ class Unsettled:
     def _settled(self, result: Any, settled: Deferred[Any]) -> Any:
         if len(self._waiting) == self._limit:
             self._transport.resumeProducing()
-        self._waiting.pop(settled, None)
+        self._waiting.remove(settled)
         return result

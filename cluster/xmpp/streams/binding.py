@@ -17,6 +17,8 @@ MAX_BIND_TRIES = 6
 class ResourceBinding:
     """One request after the other, until one succeeds."""
 
+    __slots__ = ("_id", "_refused")
+
     def __init__(self) -> None:
         self._id: str | None = None
         self._refused = 0

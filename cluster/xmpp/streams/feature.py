@@ -29,6 +29,8 @@ class Fact:
 
 Facts = int
 """Any of them together; 0: nothing."""
+NO_BINDINGS: Mapping[str, bytes] = {}
+"""Channel bindings of a connection without TLS, or whose negotiation is over."""
 
 
 class Receiving(Protocol):

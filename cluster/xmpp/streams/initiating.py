@@ -12,7 +12,7 @@ from cluster.xmpp.namespaces import STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.streams.events import TlsWanted
-from cluster.xmpp.streams.feature import Fact, Facts, Steps, StreamKind
+from cluster.xmpp.streams.feature import NO_BINDINGS, Fact, Facts, Steps, StreamKind
 from cluster.xmpp.streams.features.clients import CLIENTS
 from cluster.xmpp.streams.login import Bound, Login, Resumption, StreamFailed, condition_of
 
@@ -31,7 +31,7 @@ class InitiatingStream:
         self.resumption = resumption
         self.handled_before: int | None = None
         self.new_id = new_id
-        self.bindings: Mapping[str, bytes] = {}
+        self.bindings: Mapping[str, bytes] = NO_BINDINGS
         self.bound: Bound | None = None
         """The result of the login; None before."""
         self.domain = login.jid.domainpart
@@ -149,7 +149,7 @@ class InitiatingStream:
 
     def finish(self, bound: Bound) -> None:
         """The negotiation is over: stanzas flow."""
-        self.bound = bound
+        self.bound, self.bindings = bound, NO_BINDINGS
 
     def restarted(self, event: TlsWanted | None = None) -> Steps:
         """The features after the stream has restarted; with TlsWanted, once TLS is up (RFC 6120 section 4.3.3)."""

@@ -49,7 +49,7 @@ class Bound(msgspec.Struct, frozen=True):
     """The number of the client's stanzas that the server had handled on that stream; None if it does not say."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Login:
     """The account of a login, and its credentials."""
 
@@ -72,6 +72,8 @@ class Told(NamedTuple):
 
 class LoginExchange:
     """One login after the other, until one succeeds; returns the answers to the peer as XML."""
+
+    __slots__ = ("_asked", "_domain", "_new_id", "_scram", "is_anonymous", "localpart", "refused")
 
     def __init__(self, domain: str, new_id: Callable[[], str]) -> None:
         """`domain`: that of the accounts; `new_id` gives unpredictable SCRAM nonces."""

@@ -17,7 +17,7 @@ from cluster.xmpp.streams.events import (
     Misaddressed,
     Nonza,
 )
-from cluster.xmpp.streams.feature import Fact, Facts, StreamKind, before_login, offered, taking
+from cluster.xmpp.streams.feature import NO_BINDINGS, Fact, Facts, StreamKind, before_login, offered, taking
 from cluster.xmpp.streams.features.clients import CLIENTS
 from cluster.xmpp.streams.login import LoginExchange
 from cluster.xmpp.streams.stamp import MalformedTo, Stamp
@@ -36,7 +36,7 @@ class ReceivingStream(Stream[Event]):
         super().__init__(options.limits)
         self.content_namespace = kind.content_namespace
         self.options = options
-        self.bindings: Mapping[str, bytes] = {}
+        self.bindings: Mapping[str, bytes] = NO_BINDINGS
         self.login = LoginExchange(options.domain, new_id)
         self.binding = ResourceBinding()
         self.refused_requests = 0
@@ -136,6 +136,7 @@ class ReceivingStream(Stream[Event]):
         self.jid = jid
         assert self._header is not None
         self._stamp = Stamp(jid, self._header.content_namespace, self._header.lang)
+        self._header, self.bindings = None, NO_BINDINGS  # of the negotiation, which is over
 
     def bind_refused(self, error: StanzaError) -> None:
         """The peer does not get that resource; it may ask for another one."""
