@@ -31,8 +31,9 @@ RETRY_S = 1.0
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 60.0
 """Interval of requests for acknowledgement; a server that does not answer before the next one is gone."""
-REST_AFTER_S = 2.0
-"""How often it looks whether its stream is idle: then the parser's memory is freed."""
+REST_AFTER_S = 0.5
+"""How often it looks whether its stream is idle: then the parser's memory is freed. Those of all logins of so long are
+alive together."""
 GOODBYE_S = 5.0
 """How long the server may take to end its side of the stream."""
 BROKEN = (StreamFailed, StreamError, sasl.SaslError)

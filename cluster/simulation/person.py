@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 class Person:
     """Talks to its contacts, in rooms, and to phones and mailboxes."""
 
+    __slots__ = (
+        "_talks", "chance", "checker", "contacts", "habits", "has_carbons", "jid", "lab", "node", "number",
+        "population", "resources", "rooms",
+    )  # fmt: skip
+
     def __init__(
         self, number: int, seed: AccountSeed, node: XmpplabServer, population: Population, rooms: Sequence[Jid]
     ) -> None:

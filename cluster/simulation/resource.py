@@ -6,7 +6,9 @@ It has a resource of the account (RFC 6120 section 7), and never the same one as
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cluster.simulation.device import Device
@@ -38,6 +40,11 @@ _MARK = re.compile(rb"""<(?:stanza-id|delivery)\s[^>]*?\sid=["']([^"']*)""")
 class Resource:
     """One device: its session, what it shows of itself, and what it sees of others."""
 
+    __slots__ = (
+        "_has_session", "_is_first", "_timers", "address", "device", "host", "is_acting", "jid", "logins", "person",
+        "seen", "server", "show", "there_since_ns", "visits",
+    )  # fmt: skip
+
     def __init__(self, person: Person, number: int, host: Host, server: tuple[str, int], password: str) -> None:
         """`number`: among the devices of the person, from 0; `server`: the address that it connects to."""
         self.person = person
@@ -59,17 +66,9 @@ class Resource:
         self._is_first = number == 0
         self._has_session = False
         self._timers: dict[str, Any] = {}
-        self.device = Device(host, [server], Login(self.jid, password), self, person.chance, self._greeting())
+        greeting = _greeting(has_carbons=person.has_carbons, is_first=number == 0)
+        self.device = Device(host, [server], Login(self.jid, password), self, person.chance, greeting)
         self.visits = Visits(self, person.rooms)
-
-    def _greeting(self) -> list[Stanza]:
-        greeting = [make("iq", id="roster", type="get", payload=[Element(f"{{{ROSTER}}}query")])]
-        if not self.person.has_carbons:
-            return [*greeting, make("presence")]
-        priority = Element(f"{{{CLIENT}}}priority")
-        priority.text = "1" if self._is_first else "0"  # the first one gets messages, the others get copies
-        copies = make("iq", id="carbons", type="set", payload=[Element(f"{{{CARBONS}}}enable")])
-        return [*greeting, copies, make("presence", payload=[priority])]
 
     # --- what it does
 
@@ -222,7 +221,7 @@ class Resource:
             self.seen.pop(from_, None)
         elif not type:
             show = _SHOW.search(stanza.raw)
-            self.seen[from_] = show[1].decode() if show else ""
+            self.seen[sys.intern(from_)] = show[1].decode() if show else ""  # many see the same resource
 
     def _answer(self, stanza: Slice) -> None:
         """RFC 6120 section 8.2.3: each request has an answer."""
@@ -248,6 +247,18 @@ class Resource:
                 if seen != true and other is not self:
                     wrong.append(f"{self.jid} sees {other.jid} {_words(seen)}, who is {_words(true)}")
         return wrong
+
+
+@cache
+def _greeting(*, has_carbons: bool, is_first: bool) -> Sequence[Stanza]:
+    """With which a device begins a session; devices share it."""
+    roster = make("iq", id="roster", type="get", payload=[Element(f"{{{ROSTER}}}query")])
+    if not has_carbons:
+        return (roster, make("presence"))
+    priority = Element(f"{{{CLIENT}}}priority")
+    priority.text = "1" if is_first else "0"  # the first one gets messages, the others get copies
+    copies = make("iq", id="carbons", type="set", payload=[Element(f"{{{CARBONS}}}enable")])
+    return (roster, copies, make("presence", payload=[priority]))
 
 
 def _words(show: str | None) -> str:

@@ -32,6 +32,8 @@ _SELF = re.compile(rb"""<status\s[^>]*?code=["']%d["']""" % muc_status.SELF)
 class Visit:
     """One room, and whether the device is in it."""
 
+    __slots__ = ("number", "occupant", "room", "stay", "timers")
+
     def __init__(self, number: int, room: Jid, nick: str) -> None:
         """`number`: of the room at the checker."""
         self.number = number
@@ -44,6 +46,8 @@ class Visit:
 
 class Visits:
     """All visits of one device."""
+
+    __slots__ = ("_checker", "_resource", "_visits")
 
     def __init__(self, resource: Resource, rooms: Sequence[Jid]) -> None:
         self._resource = resource

@@ -48,6 +48,8 @@ class Port:
 class Connector:
     """Connects to an address, and again whenever its factory calls `connect`."""
 
+    __slots__ = ("_host", "_is_started", "_state", "_timeout", "_timer", "_to", "_transport", "factory")
+
     def __init__(self, host: Host, to: IPv4Address, factory: Any, timeout: float | None) -> None:
         self.factory = factory
         self._host = host

@@ -28,6 +28,11 @@ _NAMES = Names()
 class Host:
     """The reactor of one simulated process. It has no threads."""
 
+    __slots__ = (
+        "_last_port", "_listening", "_transports", "address", "life", "most_unsent_bytes", "network", "running",
+        "timeline",
+    )  # fmt: skip
+
     def __init__(self, network: Network, address: str) -> None:
         self.network = network
         self.timeline = network.timeline

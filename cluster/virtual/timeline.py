@@ -48,7 +48,7 @@ class Life:
         self.state = State.RUNS
         self.processor: Processor | None = None
         """Gives its turns a duration; None: everything is done at once."""
-        self.held: deque[tuple[int, VirtualCall]] = deque()
+        self.held: list[tuple[int, VirtualCall]] = []
         """Calls that are due after the pause."""
 
     @property

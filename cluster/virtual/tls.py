@@ -25,6 +25,8 @@ FINISHED = Flight("finished", 80)
 class Handle:
     """The part of pyOpenSSL's Connection that channel bindings need; certificates are the contexts of both ends."""
 
+    __slots__ = ("_secret", "of_peer")
+
     def __init__(self, secret: bytes, of_peer: object) -> None:
         """`secret`: the same at both ends. `of_peer`: the context with which the other end has started TLS."""
         self._secret = secret

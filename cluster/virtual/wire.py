@@ -41,7 +41,7 @@ class Path:
         self._jitter_ns = in_ns(wire.jitter_s)
         self._random = Random(seed) if self._jitter_ns else None
         self._free_at_ns = 0
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: tuple[Callable[[], None], ...] = ()
 
     def arrival_ns(self, size_bytes: int) -> int:
         """The time at which a segment sent now arrives."""
@@ -55,11 +55,11 @@ class Path:
 
     def when_mended(self, what: Callable[[], None]) -> None:
         """Call `what` when the path is mended."""
-        self._waiting.append(what)
+        self._waiting += (what,)
 
     def mend(self) -> None:
         """End the cut."""
         self.is_cut = False
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, ()
         for what in waiting:
             what()
