@@ -2,8 +2,8 @@
 
     python -m tests.unit.simulation.memory --domains 100
 
-What Python allocates is counted, by the nearest code outside of the protocol core, which both ends of a connection share.
-The memory of the process grows by more: what a login needs for some seconds leaves gaps.
+What Python allocates is counted, by the nearest code outside of the protocol core, which both ends of a connection
+share. The memory of the process grows by more: what a login needs for some seconds leaves gaps.
 """
 
 from __future__ import annotations
