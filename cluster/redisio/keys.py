@@ -102,7 +102,9 @@ class Keys(msgspec.Struct, frozen=True):
 
     def of_account(self, domain: str, localpart: str) -> tuple[str, ...]:
         """The keys of one account alone, except its sessions."""
-        kept = self.roster, self.offline, self.documents, self.archive, self.archive_index, self.pubsub_bytes
+        kept = (
+            self.roster, self.offline, self.documents, self.tokens, self.archive, self.archive_index, self.pubsub_bytes
+        )  # fmt: skip
         return tuple(key(domain, localpart) for key in kept)
 
     def roster(self, domain: str, localpart: str) -> str:
@@ -120,6 +122,10 @@ class Keys(msgspec.Struct, frozen=True):
     def documents(self, domain: str, localpart: str) -> str:
         """Hash of the documents of one account: by name."""
         return f"{self.prefix}:store:{{{domain}}}:documents:{localpart}"
+
+    def tokens(self, domain: str, localpart: str) -> str:
+        """Hash of the tokens of one account's clients: by the ids of those."""
+        return f"{self.prefix}:store:{{{domain}}}:tokens:{localpart}"
 
     def archive(self, domain: str, localpart: str) -> str:
         """Hash of the archived messages of one account: by their ids."""

@@ -14,6 +14,7 @@ from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.memory_archives import MemoryArchives
 from cluster.store.memory_pubsub import MemoryPubsub
 from cluster.store.memory_rooms import MemoryRooms
+from cluster.store.memory_tokens import MemoryTokens
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
@@ -270,9 +271,10 @@ def memory_store() -> Store:
     """An empty store for one domain."""
     rosters, offline, documents = MemoryRosters(), MemoryOffline(), MemoryDocuments()
     archives, sessions, pubsub = MemoryArchives(), MemorySessions(), MemoryPubsub()
-    accounts = MemoryAccounts(rosters, (offline, documents, archives, sessions, pubsub))
-    room_archives = MemoryArchives()
+    tokens, room_archives = MemoryTokens(), MemoryArchives()
+    accounts = MemoryAccounts(rosters, (offline, documents, archives, tokens, sessions, pubsub))
     rooms = MemoryRooms(room_archives.forget)
     return Store(
-        accounts, rosters, offline, documents, archives, MemorySecrets(), sessions, pubsub, rooms, room_archives
+        accounts, rosters, offline, documents, archives, MemorySecrets(), tokens, sessions, pubsub, rooms,
+        room_archives,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.pubsub import PubsubStore
 from cluster.store.rooms import RoomChange, RoomRecord
 from cluster.store.session import KeptSession, SessionChange
+from cluster.store.tokens import TokenStore
 from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
@@ -222,6 +223,7 @@ class Store:
     documents: DocumentStore
     archives: ArchiveStore
     secrets: SecretStore
+    tokens: TokenStore
     sessions: SessionStore
     pubsub: PubsubStore
     rooms: RoomStore

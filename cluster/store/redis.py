@@ -20,8 +20,10 @@ from cluster.store.port import Account, RosterItem, Store
 from cluster.store.redis_archives import RedisArchives
 from cluster.store.redis_offline import RedisOffline
 from cluster.store.redis_pubsub import RedisPubsub
+from cluster.store.redis_replace import REPLACE
 from cluster.store.redis_rooms import RedisRooms
 from cluster.store.redis_sessions import RedisSessions
+from cluster.store.redis_tokens import RedisTokens
 from cluster.xmpp.jid import Jid
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -38,12 +40,6 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1
 """
 """Sets a field of a hash of few fields, none of which is empty, unless that exceeds a limit."""
-
-_REPLACE = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-return 1
-"""
 
 _FORGET_ACCOUNT = """
 for _, id in ipairs(redis.call('HKEYS', KEYS[2])) do
@@ -94,7 +90,7 @@ class RedisAccounts:
     async def replace(self, before: Account, account: Account) -> bool:
         """Store it if `before` is what is stored."""
         records = _encode(before), _encode(account)
-        return bool(await self._client.execute("EVAL", _REPLACE, 1, self._key, account.localpart, *records))
+        return bool(await self._client.execute("EVAL", REPLACE, 1, self._key, account.localpart, *records))
 
     async def delete(self, localpart: str) -> None:
         """Remove the account and everything that is stored for it."""
@@ -222,6 +218,7 @@ def redis_store(client: RedisClient, keys: Keys, domain: str, turn: Turn) -> Sto
         RedisDocuments(client, keys, domain),
         archives,
         RedisSecrets(client, keys, domain),
+        RedisTokens(client, keys, domain),
         RedisSessions(client, insistent, keys, domain),
         RedisPubsub(client, keys, domain),
         RedisRooms(client, insistent, keys, domain, room_archives),

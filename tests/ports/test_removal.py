@@ -11,6 +11,7 @@ from cluster.store.limits import Limit
 from cluster.store.port import RosterItem, Store
 from cluster.store.redis import redis_store
 from cluster.store.session import SentStanza, SessionChange, SessionRecord
+from cluster.store.tokens import ClientTokens
 from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
@@ -32,6 +33,7 @@ async def fill(store: Store, localpart: str) -> None:
     await store.rosters.put(localpart, RosterItem(JULIET))
     await store.offline.push(localpart, message("hi"), LIMIT)
     await store.documents.put(localpart, "vcard-temp", b"<vCard/>")
+    await store.tokens.replace(localpart, "agent", None, ClientTokens())
     await store.archives.append(localpart, ArchivedMessage("m", 1.0, STANZA), LIMIT)
     record = SessionRecord(f"{localpart}'s", jid, 300.0)
     sent = (SentStanza(1, STANZA, 1.0),)
@@ -45,6 +47,7 @@ async def kept(store: Store, localpart: str) -> list[bool]:
         bool(await store.rosters.load(localpart)),
         bool(await store.offline.page(localpart)),
         await store.documents.get(localpart, "vcard-temp") is not None,
+        bool(await store.tokens.of_account(localpart)),
         bool((await store.archives.query(Jid(localpart, "montague.lit"), Query())).messages),
         bool(await store.sessions.load(localpart)),
     ]
@@ -94,7 +97,7 @@ def test_no_key_is_left_of_it_in_redis(reactor_thread: ReactorThread, valkey: Va
             before = names()
             await fill(store, "romeo")
             new = names() - before
-            assert sum(len(name) == 1 for name in new) == 7  # five of the account, two of its session
+            assert sum(len(name) == 1 for name in new) == 8  # six of the account, two of its session
             assert sum(name[1:] == (b"romeo",) for name in new) == 2  # in the hashes of accounts and of bytes that wait
             await store.accounts.delete("romeo")
             assert names() == before

@@ -16,6 +16,7 @@ from cluster.store.limits import Limit
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, OfflineMessage, RosterItem, ScramKeys, Store
 from cluster.store.redis import redis_store
+from cluster.store.tokens import ClientTokens, Token
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, make
 from tests.harness import ReactorThread, Valkey
@@ -328,6 +329,30 @@ def test_writes_take_effect_in_the_order_of_the_calls(check: Check) -> None:
         loaded = Deferred.fromCoroutine(store.rosters.load("romeo"))
         assert await loaded == {juliet: RosterItem(juliet, "49")}
         await gatherResults(writes)
+
+    check(scenario)
+
+
+def test_tokens_are_replaced_only_as_they_are_known(check: Check) -> None:
+    token = Token("secret", "HT-SHA-256-NONE", b"\x00salt", 1_700_000_000.25, count=7)
+    one, other = ClientTokens(new=token), ClientTokens(token)
+
+    async def scenario(store: Store) -> None:
+        tokens = store.tokens
+        assert await tokens.get("romeo", "pda") is None
+        assert not await tokens.replace("romeo", "pda", other, one)
+        assert await tokens.replace("romeo", "pda", None, one)
+        assert not await tokens.replace("romeo", "pda", None, other)
+        assert not await tokens.replace("romeo", "pda", other, other)
+        assert await tokens.get("romeo", "pda") == one
+        assert await tokens.replace("romeo", "pda", one, other)
+        assert await tokens.replace("romeo", "desk", None, one)
+        assert await tokens.replace("juliet", "desk", None, one)
+        assert await tokens.of_account("romeo") == {"pda": other, "desk": one}
+        await tokens.remove("romeo", "pda")
+        await tokens.remove("romeo", "pda")
+        assert await tokens.get("romeo", "pda") is None
+        assert await tokens.of_account("juliet") == {"desk": one}
 
     check(scenario)
 
