@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -21,10 +21,13 @@ from cluster.xmpp.streams.events import (
     Misaddressed,
     PasswordGiven,
     RequestBeforeLogin,
+    SessionWanted,
     TlsWanted,
+    TokenGiven,
 )
 from cluster.xmpp.streams.initiating import InitiatingStream
 from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.sasl2 import Opened
 from cluster.xmpp.streams.stream_options import StreamOptions
 
 DOMAIN = "montague.lit"
@@ -58,8 +61,8 @@ class Host:
     taken: set[str] = field(default_factory=set)
     """Resources that nobody gets."""
 
-    def answer(self, stream: ReceivingStream, event: Event) -> None:
-        """Answer it, if it is a question."""
+    def answer(self, stream: ReceivingStream, event: Event) -> Event | None:
+        """Answer it, if it is a question; the next one that comes of it."""
         match event:
             case TlsWanted():
                 stream.tls_started(self.bindings)
@@ -67,7 +70,7 @@ class Host:
                 password = self.passwords.get(event.localpart, "nobody knows this one")
                 stream.keys_found(keys_of(event.hash_name, password))
             case PasswordGiven():
-                stream.password_checked(self.passwords.get(event.localpart) == event.password)
+                return stream.password_checked(self.passwords.get(event.localpart) == event.password)
             case RequestBeforeLogin():
                 stream.request_answered(event.stanza.reply())
             case Misaddressed() if event.stanza.may_be_answered_with_error:
@@ -78,6 +81,27 @@ class Host:
                     stream.bind_refused(StanzaError(Condition.CONFLICT))
                 else:
                     stream.bound(Jid(stream.localpart, DOMAIN, resource))
+            case TokenGiven():
+                known = self.passwords.get(event.localpart) is not None
+                return stream.token_checked(b"\xff" if known else sasl.SaslError(sasl.SaslCondition.NOT_AUTHORIZED))
+            case SessionWanted():
+                self._open(stream, event)
+        return None
+
+    def _open(self, stream: ReceivingStream, wanted: SessionWanted) -> None:
+        jid = None if wanted.bind is None else Jid(wanted.localpart, DOMAIN, wanted.bind.tag or "chosen")
+        if jid is not None and jid.resourcepart in self.taken:
+            stream.opening_refused(StanzaError(Condition.RESOURCE_CONSTRAINT))
+        else:
+            stream.opened(Opened(jid))
+
+    def questions(self, stream: ReceivingStream) -> Iterator[Event]:
+        """The events of the stream, which are answered."""
+        for event in stream.events():
+            next_one: Event | None = event
+            while next_one is not None:
+                yield next_one
+                next_one = self.answer(stream, next_one)
 
 
 class Peer:
@@ -93,9 +117,7 @@ class Peer:
         answers = []
         for chunk in sent:
             self.stream.receive_data(chunk.encode())
-            for event in self.stream.events():
-                self.events.append(event)
-                self._host.answer(self.stream, event)
+            self.events += self._host.questions(self.stream)
             answers.append(self.stream.data_to_send())
         return b"".join(answers).decode()
 
@@ -118,8 +140,8 @@ def pump(
             return told
         for data in middle(sent):
             server.receive_data(data)
-            for question in server.events():
-                host.answer(server, question)
+            for _ in host.questions(server):
+                pass
         for data in middle(answered):
             client.receive_data(data)
             for event in client.events():

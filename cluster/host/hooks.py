@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-Hook = Literal["available", "gone", "kept", "load", "published", "restored", "store"]
+Hook = Literal["available", "bound", "gone", "kept", "load", "published", "restored", "store"]
 """Points at which a module may act; the handlers of one hook run in the order of the modules' names.
 
 available: a session became available with a priority that is not negative; handler(ctx, account, session)
+bound: a client got its session together with its login (XEP-0386), and waits for the answer; handler(ctx, account,
+    NewSession)
 gone: a session has ended; handler(ctx, account, session)
 kept: a client of the account stored a document; handler(ctx, account, element). `element`: the vCard, or the `<query>`
     with what is stored under one name of private XML

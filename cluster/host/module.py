@@ -47,6 +47,9 @@ IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanz
 NonzaHandler = Callable[[Context, Any, Nonza], None]
 """Handles an element between the stanzas of a session. Raises StreamError to end its stream."""
 
+BindHandler = Callable[[Context, Any, Nonza], bytes]
+"""Enables a feature for a session that is bound just now (XEP-0386), at once. Returns its part of `<bound/>`."""
+
 Guard = Callable[[Context, Any, Stanza], None]
 """Gets an iq request to a full JID of the account before it is delivered. Raises StanzaError to refuse it."""
 
@@ -96,6 +99,14 @@ class ForLater(msgspec.Struct, frozen=True):
     """It is older than all waiting messages: it was sent to a session that ended without getting it."""
 
 
+class NewSession(msgspec.Struct, frozen=True):
+    """A session that its client got together with its login (XEP-0386)."""
+
+    session: Any
+    answer: list[bytes]
+    """The content of `<bound/>`."""
+
+
 class IqKey(msgspec.Struct, frozen=True):
     """The key of an iq handler."""
 
@@ -119,6 +130,8 @@ class Module(Generic[Context]):
         self.message_hooks: dict[MessageHook, Callable[..., Any]] = {}
         self.presence_hooks: dict[PresenceHook, Callable[..., Any]] = {}
         self.nonza_handlers: dict[str, NonzaHandler[Context]] = {}
+        """By `namespace name`."""
+        self.bind_handlers: dict[str, BindHandler[Context]] = {}
         """By `namespace name`."""
         self.features: set[str] = set()
         """Of the domain, for service discovery."""
@@ -182,6 +195,16 @@ class Module(Generic[Context]):
 
         def register(handler: NonzaHandler[Context]) -> NonzaHandler[Context]:
             self.nonza_handlers[f"{self.ns} {name}"] = handler
+            return handler
+
+        return register
+
+    def on_bind(self, name: str) -> Callable[[BindHandler[Context]], BindHandler[Context]]:
+        """Register the handler of this element of the module's namespace in the request of a client to be bound
+        (XEP-0386); the namespace is offered for that."""
+
+        def register(handler: BindHandler[Context]) -> BindHandler[Context]:
+            self.bind_handlers[f"{self.ns} {name}"] = handler
             return handler
 
         return register

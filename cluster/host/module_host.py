@@ -12,6 +12,7 @@ from cluster.host.module import (
     AccountNodeInfo,
     AccountNodeItems,
     AddressedTo,
+    BindHandler,
     Context,
     Guard,
     Identity,
@@ -38,6 +39,7 @@ class ModuleHost(Generic[Context]):
         self._iq_handlers: dict[IqKey, IqHandler[Context]] = {}
         self._hooks: dict[Hook, list[HookHandler]] = {}
         self._nonza_handlers: dict[str, NonzaHandler[Context]] = {}
+        self._bind_handlers: dict[str, BindHandler[Context]] = {}
         self.session_states = tuple(state for module in modules for state in module.session_states)
         self._account_states = tuple(state for module in modules for state in module.account_states)
         self.documents = tuple(state.document for state in self._account_states)
@@ -57,6 +59,7 @@ class ModuleHost(Generic[Context]):
             self._features_of.setdefault("account", set()).update(module.contact_features)
             self._guards |= module.guards
             self._nonza_handlers |= module.nonza_handlers
+            self._bind_handlers |= module.bind_handlers
             for hook, action in module.hooks.items():
                 self._hooks.setdefault(hook, []).append(action)
 
@@ -112,6 +115,15 @@ class ModuleHost(Generic[Context]):
     def nonza_handler(self, name: str) -> NonzaHandler[Context] | None:
         """The handler of this element, or None."""
         return self._nonza_handlers.get(name)
+
+    def bind_handler(self, name: str) -> BindHandler[Context] | None:
+        """The handler of this element in the request to be bound, or None."""
+        return self._bind_handlers.get(name)
+
+    @property
+    def bind_features(self) -> tuple[str, ...]:
+        """The namespaces of those handlers, in the order of the modules' names."""
+        return tuple(dict.fromkeys(name.partition(" ")[0] for name in self._bind_handlers))
 
     def guard(self, payload: str) -> Guard[Context] | None:
         """The guard of requests to full JIDs with this payload, or None."""

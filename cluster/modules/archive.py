@@ -13,11 +13,13 @@ from functools import partial
 import msgspec
 
 from cluster.base.settled import Settled
+from cluster.host.module import NewSession
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
 from cluster.store.archive import ArchivedMessage, UnknownId
 from cluster.streams.outbox import MAX_UNSENT_BYTES
+from cluster.xmpp import element as xml
 from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
@@ -140,14 +142,25 @@ def answer_form(ctx: ModuleContext, iq: Stanza) -> Stanza:
 @module.on_iq("get", "metadata", addressed_to=("own",))
 async def answer_metadata(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """The first and the last message (section 4.4)."""
-    account = _session(ctx, iq).account.jid
+    return iq.reply(await _metadata(ctx, _session(ctx, iq).account.jid))
+
+
+@module.on("bound")
+async def tell_metadata(ctx: ModuleContext, account: LocalAccount, new: NewSession) -> bool:
+    """So that the client knows what it has missed (XEP-0386 section 3.2)."""
+    if not account.temporary:
+        new.answer.append(xml.serialize(await _metadata(ctx, account.jid)))
+    return False
+
+
+async def _metadata(ctx: ModuleContext, account: Jid) -> Element:
     metadata = Element(f"{{{MAM}}}metadata")
     for name, before in (("start", None), ("end", "")):
         page = await ctx.store.archives.query(account, mam.Query(max=1, page_before=before))
         for message in page.messages:
             stamp = timestamp.to_text(message.came_utc_s)
             SubElement(metadata, f"{{{MAM}}}{name}", id=message.id, timestamp=stamp)
-    return iq.reply(metadata)
+    return metadata
 
 
 @module.on_iq("get", "prefs", addressed_to=("own",))

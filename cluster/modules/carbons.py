@@ -14,6 +14,7 @@ from cluster.xmpp.extensions.forward import forwarded
 from cluster.xmpp.namespaces import CLIENT, HINTS
 from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Stanza, opening
+from cluster.xmpp.streams.events import Nonza
 
 NS = "urn:xmpp:carbons:2"
 _PRIVATE = {f"{NS} private", f"{HINTS} no-copy"}
@@ -38,6 +39,13 @@ def enable(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """For this resource, possibly again (sections 4 and 10.1)."""
     wants.set(_session(ctx, iq), True)
     return iq.reply()
+
+
+@module.on_bind("enable")
+def begin_with(ctx: ModuleContext, session: Session, nonza: Nonza) -> bytes:
+    """Together with the resource (XEP-0386 section 3.2): nothing is missed in between."""
+    wants.set(session, True)
+    return b""
 
 
 @module.on_iq("set", "disable", addressed_to=("own",))

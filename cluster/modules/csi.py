@@ -75,6 +75,19 @@ def keep_back(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
         session.hold_back(Inactive(partial(is_inactive.set, session, False)))
 
 
+@module.on_bind("active")
+def begin_active(ctx: ModuleContext, session: Session, nonza: Nonza) -> bytes:
+    """As every session does that says nothing (XEP-0386 section 3.2)."""
+    return b""
+
+
+@module.on_bind("inactive")
+def begin_inactive(ctx: ModuleContext, session: Session, nonza: Nonza) -> bytes:
+    """Hold back from the beginning (XEP-0386 section 3.2)."""
+    keep_back(ctx, session, nonza)
+    return b""
+
+
 @module.on_nonza("active")
 def go_on(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
     """Send all held stanzas, before the answers to later requests of the client (sections 4.2 and 5.1)."""

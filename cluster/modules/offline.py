@@ -9,13 +9,14 @@ from twisted.python.failure import Failure
 
 from cluster.base.clock import as_interface
 from cluster.base.storage import is_away
-from cluster.host.module import ForLater
+from cluster.host.module import ForLater, NewSession
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
 from cluster.store.port import OfflineMessage
 from cluster.xmpp.extensions.delay import delayed
 from cluster.xmpp.namespaces import HINTS
+from cluster.xmpp.stanza_id import stanza_id
 
 _log = Logger()
 AGAIN_S = 1.0
@@ -23,6 +24,8 @@ AGAIN_S = 1.0
 _NO_STORE = f"{HINTS} no-store"
 
 module = ServerModule("offline", ns="msgoffline", xep=160, version="1.0.1")
+reads_archive = module.session_state("reads the archive", bool, default=False)
+"""The session's client finds there what waits for it and has an id of the archive (XEP-0359)."""
 
 
 @module.on("store")
@@ -38,6 +41,13 @@ async def keep(ctx: ModuleContext, account: LocalAccount, message: ForLater) -> 
     waiting = OfflineMessage(stanza, ctx.now_utc_s())
     bounds = ctx.limits.offline, ctx.limits.offline_total_bytes
     return await ctx.store.offline.push(account.jid.localpart, waiting, *bounds, first=message.goes_first)
+
+
+@module.on("bound")
+async def leave_to_archive(ctx: ModuleContext, account: LocalAccount, new: NewSession) -> bool:
+    """A client of XEP-0386 reads the archive: messages that are there are not sent again (section 3.2)."""
+    reads_archive.set(new.session, True)
+    return False
 
 
 @module.on("available")
@@ -83,7 +93,8 @@ def _send(ctx: ModuleContext, receiver: Session, waiting: list[OfflineMessage]) 
     for count, message in enumerate(waiting):
         if receiver.is_full:
             return count
-        receiver.send(delayed(message.stanza, ctx.domain, message.stored_utc_s))
+        if not (reads_archive.of(receiver) and stanza_id(message.stanza, receiver.account.jid)):
+            receiver.send(delayed(message.stanza, ctx.domain, message.stored_utc_s))
     return len(waiting)
 
 

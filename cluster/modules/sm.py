@@ -31,12 +31,24 @@ def enable(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
     """Count from here on (section 3); a second request is an error, which ends the stream."""
     if session.sm is not None:
         raise StreamError(StreamCondition.POLICY_VIOLATION, "stream management is enabled already")
+    management = _management(ctx, session, nonza)
+    session.write(sm.enabled(management))
+    session.manage(management)
+
+
+@module.on_bind("enable")
+def begin_managed(ctx: ModuleContext, session: Session, nonza: Nonza) -> bytes:
+    """Count from the first stanza on (section 6.1)."""
+    management = _management(ctx, session, nonza)
+    session.manage(management)
+    return sm.enabled(management)
+
+
+def _management(ctx: ModuleContext, session: Session, nonza: Nonza) -> sm.StreamManagement:
     timeout_s = _timeout_s(nonza) if nonza.attributes.get("resume") in ("true", "1") else 0.0
     if session.account.temporary:  # a client cannot log in to it again
         timeout_s = 0.0
-    management = sm.StreamManagement(ctx.new_id() if timeout_s else "", timeout_s, patience=sm.PATIENCE)
-    session.write(sm.enabled(management))
-    session.manage(management)
+    return sm.StreamManagement(ctx.new_id() if timeout_s else "", timeout_s, patience=sm.PATIENCE)
 
 
 def _timeout_s(nonza: Nonza) -> float:

@@ -32,6 +32,7 @@ from cluster.server.sessions.hibernation import Hibernation
 from cluster.server.sessions.persistence import SessionPersister
 from cluster.server.sessions.recovery import RecoveredSession, restore
 from cluster.server.sessions.session import Session
+from cluster.server.tokens import Tokens
 
 _log = Logger()
 
@@ -48,6 +49,7 @@ class Domain:
         self._clock = ports.clock
         self.host = ServerHost(config.modules)
         self.credentials = Credentials(ports.store.accounts, ports.store.secrets, ports.derive, ports.new_salt)
+        self.tokens = Tokens(ports.store.accounts, ports.store.tokens, ports.new_id, ports.now_utc_s)
         self.accounts = Accounts(config.domain, ports.store, config.limits, self.host.documents, self._complete)
         self.persister = SessionPersister(ports.store.sessions, ports.turn, ports.clock, ports.now_utc_s)
         hooks_of_presence = PresenceHooks(self.host, lambda: self.context)

@@ -98,6 +98,10 @@ class Outbox:
         self._unsent_bytes = 0
         self.flush()
 
+    def write_to(self, write: Callable[[bytes], None]) -> None:
+        """`write` sends bytes to the peer from now on."""
+        self._write = write
+
     def end(self, condition: StreamCondition, text: str = "") -> None:
         """Close the peer's stream with an error."""
         self._end(StreamError(condition, text))

@@ -101,7 +101,9 @@ def stream(data: bytes) -> None:
         if step or not questions:
             subject.receive_data(step)
         else:
-            host.answer(subject, questions.pop())
+            if (further := host.answer(subject, questions.pop())) is not None:
+                closed += isinstance(further, Closed)
+                questions += [] if isinstance(further, Closed) else [further]
         for event in subject.events():
             closed += isinstance(event, Closed)
             if isinstance(event, Stanza):

@@ -14,6 +14,8 @@ from zope.interface import implementer
 
 from cluster.base.storage import log_failed
 from cluster.host.module import Peer
+from cluster.server.c2s.opening import opened
+from cluster.server.sessions.binder import Wish
 from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.streams.backpressure import UNANSWERED
 from cluster.streams.connection import StreamConnection
@@ -32,9 +34,13 @@ from cluster.xmpp.streams.events import (
     PasswordGiven,
     RequestBeforeLogin,
     ResumeRequested,
+    SessionWanted,
     TlsWanted,
+    TokenGiven,
+    TokenWanted,
 )
 from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.sasl2 import Opened
 from cluster.xmpp.streams.states import State
 
 if TYPE_CHECKING:
@@ -169,6 +175,12 @@ class ClientStream(StreamConnection):
             case PasswordGiven():
                 checked = self._domain.credentials.check(event.localpart, event.password)
                 self._answer(checked, self._stream.password_checked, self._login_unavailable)
+            case TokenGiven():
+                checked_token = self._domain.tokens.check(event)
+                self._answer(checked_token, self._token_checked, self._login_unavailable)
+            case SessionWanted():
+                opening = opened(event, self._domain.tokens, self._resume, self._bind)
+                self._answer(opening, self._opened, self._login_unavailable)
             case RequestBeforeLogin():
                 is_private = self._shared.options.is_private(self._stream.secure)
                 peer = Peer(self.transport.getPeer().host, is_private, self._log_in)
@@ -176,7 +188,7 @@ class ClientStream(StreamConnection):
             case BindRequested():
                 self._answer(self._bind(self._stream.localpart, event.resource), self._bound)
             case ResumeRequested():
-                self._answer(self._resume(event), self._resumed)
+                self._answer(self._resume(self._stream.localpart, event), self._resumed)
             case Closed():
                 self._on_closed(event)
 
@@ -195,11 +207,13 @@ class ClientStream(StreamConnection):
     def _answer(
         self,
         asked: Coroutine[Any, Any, Any] | Deferred[Any],
-        answer: Callable[[Any], None],
+        answer: Callable[[Any], Event | None],
         unanswered: Callable[[Failure], None] | None = None,
     ) -> None:
-        """Pass the result to the stream, which waits for it. Without a result, call `unanswered`, or end the stream."""
-        self._owes_answer = self._asks = True
+        """Pass the result to the stream, which waits for it, and may ask on. Without a result, call `unanswered`, or
+        end the stream."""
+        asks, self._asks = self._asks, True
+        self._owes_answer = True
         deferred = asked if isinstance(asked, Deferred) else Deferred.fromCoroutine(asked)
         deferred.addBoth(self._settled)
         if unanswered is not None:
@@ -207,16 +221,17 @@ class ClientStream(StreamConnection):
         else:
             deferred.addCallback(self._answered, answer)
         deferred.addErrback(self._on_failure)
-        self._asks = False
+        self._asks = asks
 
     def _settled(self, result: Any) -> Any:
         self._owes_answer = False
         self._reading.resumeProducing(UNANSWERED)
         return result
 
-    def _answered(self, result: Any, answer: Callable[[Any], None]) -> None:
+    def _answered(self, result: Any, answer: Callable[[Any], Event | None]) -> None:
         if self._stream.state is not State.CLOSED:
-            answer(result)
+            if (next_question := answer(result)) is not None:
+                self._on_step(next_question)
             self._go_on()
 
     def _go_on(self) -> None:
@@ -239,17 +254,28 @@ class ClientStream(StreamConnection):
     def _handle(self) -> StreamHandle:
         return StreamHandle(self.transport.write, self.fail, self._leave)
 
-    async def _bind(self, localpart: str, resource: str | None) -> SessionPort | StanzaError:
+    async def _bind(self, localpart: str, wish: Wish) -> SessionPort | StanzaError:
         binder, temporary = self._shared.binder, self._stream.is_anonymous
-        return self._take(await binder.bind(localpart, resource, self._handle, temporary=temporary))
+        return self._take(await binder.bind(localpart, wish, self._handle, temporary=temporary))
 
-    async def _resume(self, event: ResumeRequested) -> SessionPort | StreamError | int | None:
+    async def _resume(self, localpart: str, event: ResumeRequested) -> SessionPort | StreamError | int | None:
         try:
-            return self._take(
-                await self._shared.binder.resume(self._stream.localpart, event.previd, event.h, self._handle)
-            )
+            return self._take(await self._shared.binder.resume(localpart, event.previd, event.h, self._handle))
         except StreamError as error:
             return error
+
+    def _opened(self, result: Opened | StanzaError | StreamError) -> None:
+        if isinstance(result, StreamError):
+            return self.fail(result)
+        if isinstance(result, StanzaError):
+            return self._stream.opening_refused(result)
+        self._stream.opened(result)
+        self._write_output()
+        if self._session is not None:
+            self._session.on_told() if result.resumed is None else self._session.on_resumed()
+
+    def _token_checked(self, result: tuple[bytes | sasl.SaslError, TokenWanted | None]) -> Event | None:
+        return self._stream.token_checked(*result)
 
     def _take(self, session: _Taken) -> _Taken:
         if isinstance(session, StanzaError | int) or session is None:

@@ -87,5 +87,6 @@ def stream_options(ctx: ModuleContext, tls: TlsMode, anonymous: bool = False) ->
 
     return StreamOptions(
         ctx.domain, tls, anonymous=anonymous, strict=ctx.strict, features_before_login=offered("before login"),
+        features_of_bind=ctx.host.bind_features,
         features_in_private=offered("before login in private"), features_after_login=offered("after login"),
     )  # fmt: skip

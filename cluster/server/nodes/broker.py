@@ -100,7 +100,7 @@ class NodeBroker:
         """Bind or resume a session for a client at that node, whose account is here."""
         stream = RemoteStream(wish.stream, node, partial(self._tell, node))
         if not wish.previd:
-            session = await self._binder.bind(wish.localpart, wish.resource, stream.handle, temporary=False)
+            session = await self._binder.bind(wish.localpart, wish.wish, stream.handle, temporary=False)
             if isinstance(session, StanzaError):
                 self._nodes.send(node, SessionRefused(wish.stream, session.condition, session.text))
                 return
@@ -118,7 +118,7 @@ class NodeBroker:
                 return
             session = resumed
         self._relayed[wish.stream] = stream
-        stream.open(session)
+        stream.open(session, is_resumed=bool(wish.previd))
 
     def _on_failure(self, failure: Failure, node: str, wish: OpenSession) -> None:
         self._log.failure("Admitting a client of {node}", failure, node=node)

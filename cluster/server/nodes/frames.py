@@ -8,7 +8,7 @@ import msgspec
 from typing_extensions import override
 
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.streams.events import Nonza
+from cluster.xmpp.streams.events import InlineBind, Nonza
 
 
 class _Frame(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -50,7 +50,8 @@ class OpenSession(_Frame, frozen=True, tag="Open"):
 
     stream: str
     localpart: str
-    resource: str | None = None
+    wish: str | InlineBind | None = None
+    """As for `SessionBinder.bind`."""
     previd: str = ""
     h: int = 0
 
@@ -105,6 +106,10 @@ class SessionOpened(_Frame, frozen=True, tag="Bound"):
     jid: str
     sm_id: str = ""
     handled: int = 0
+    managed: bool = False
+    """Its stanzas are counted, also where it cannot be resumed."""
+    answer: bytes = b""
+    """As `SessionPort.answer`."""
 
 
 class SessionRefused(_Frame, frozen=True, tag="Refused"):

@@ -38,10 +38,11 @@ class RemoteSession:
         self.management: StreamManagement | None = None
         if bound.sm_id:
             self.management = StreamManagement(bound.sm_id, handled=bound.handled)
+        self.answer = bound.answer
         self._stream = bound.stream
         self._send = send
         self._handle = handle
-        self._is_managed = bool(bound.sm_id)
+        self._is_managed = bound.managed
         self._is_over = False
 
     def on_stanza(self, stanza: Stanza) -> Settled:
@@ -59,6 +60,9 @@ class RemoteSession:
 
     def on_resumed(self) -> None:
         """Nothing to do: the other node has sent what the client missed."""
+
+    def on_told(self) -> None:
+        """Nothing to do: what the other node has sent since comes after this."""
 
     def on_bytes_written(self, size_bytes: int) -> None:
         """Not reported to the other node: once it is bound, the stream itself writes little."""
@@ -109,13 +113,13 @@ class RemoteStream:
         self._send = send
         self._session: SessionPort | None = None
 
-    def open(self, session: SessionPort) -> None:
+    def open(self, session: SessionPort, *, is_resumed: bool) -> None:
         """The stream has its session: tell the client, and send what it missed."""
         self._session = session
         sm = session.management
-        self._send(SessionOpened(self._id, str(session.jid), sm.id if sm else "", sm.told if sm else 0))
-        if sm is not None:
-            session.on_resumed()
+        id, told = (sm.id, sm.told) if sm is not None else ("", 0)
+        self._send(SessionOpened(self._id, str(session.jid), id, told, sm is not None, session.answer))
+        session.on_resumed() if is_resumed else session.on_told()
 
     def take(self, frame: OfClient) -> Settled:
         """Handle a frame of the client."""

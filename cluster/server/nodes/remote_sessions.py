@@ -23,6 +23,7 @@ from cluster.server.nodes.remote_session import RemoteSession
 from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
+from cluster.xmpp.streams.events import InlineBind
 
 _GONE = StreamError(StreamCondition.SYSTEM_SHUTDOWN, "the node that had your session is gone; connect again")
 
@@ -41,10 +42,10 @@ class RemoteSessions:
         self._sessions: dict[str, RemoteSession] = {}
 
     async def bind(
-        self, node: str, localpart: str, resource: str | None, handle: StreamHandle
+        self, node: str, localpart: str, wish: str | InlineBind | None, handle: StreamHandle
     ) -> SessionPort | StanzaError:
         """A session at that node. Raises NodeGone."""
-        answer = await self._open(node, OpenSession(self._new_id(), localpart, resource), handle)
+        answer = await self._open(node, OpenSession(self._new_id(), localpart, wish), handle)
         if isinstance(answer, SessionRefused):
             return StanzaError(Condition(answer.condition), answer.text)
         return answer

@@ -10,14 +10,19 @@ from cluster.membership.port import Nodes
 from cluster.server.domain import Domain
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.nodes.remote_sessions import NodeGone, RemoteSessions
+from cluster.server.sessions import inline
 from cluster.server.sessions.hibernation import find, ready
 from cluster.server.sessions.port import LocalSession, SessionPort, StreamHandle
 from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.jid import JidError, mended_resourcepart
+from cluster.xmpp.jid import Jid, JidError, mended_resourcepart
+from cluster.xmpp.streams.events import InlineBind
 
 MAX_SESSIONS = 64
 """Resources of one account at the same time."""
+
+Wish = str | InlineBind | None
+"""The resourcepart that a client asks for, or any; or what it wants together with one (XEP-0386)."""
 
 
 class SessionBinder:
@@ -30,42 +35,51 @@ class SessionBinder:
         self._remote = remote
 
     async def bind(
-        self, localpart: str, resource: str | None, handle: StreamHandle, *, temporary: bool
+        self, localpart: str, wish: Wish, handle: StreamHandle, *, temporary: bool
     ) -> SessionPort | StanzaError:
-        """Bind the requested resource, even if an older session has it (RFC 6120 sections 7.6 and 7.7).
+        """Bind the requested resource, even if an older session has it (RFC 6120 sections 7.6 and 7.7); or one with
+        what is wanted together with it, whose client is told by `SessionPort.answer`.
 
         `temporary`: an account that ends with the session.
         """
         try:
             while (node := await self._nodes.claim(localpart)) != self._nodes.name:
                 with suppress(NodeGone):  # then it has an heir soon
-                    return await self._remote.bind(node, localpart, resource, handle)
-            return await self._bind_here(localpart, resource, handle, temporary)
+                    return await self._remote.bind(node, localpart, wish, handle)
+            return await self._bind_here(localpart, wish, handle, temporary)
         except Exception as error:
             if (refused := refusal(error)) is None:
                 raise
             return refused
 
-    async def _bind_here(
-        self, localpart: str, resource: str | None, handle: StreamHandle, temporary: bool
-    ) -> SessionPort:
-        session = None
+    async def _bind_here(self, localpart: str, wish: Wish, handle: StreamHandle, temporary: bool) -> SessionPort:
+        session, gate = None, inline.Gate(handle) if isinstance(wish, InlineBind) else None
         try:
-            session = await self._session(localpart, resource, handle, temporary)
+            session = await self._session(localpart, wish, gate.handle if gate is not None else handle, temporary)
         finally:
             if session is None:  # otherwise the domain releases it, at the end of the session
                 self._nodes.release(localpart)
-        return LocalSession(session, self._domain, handle)
+        if not isinstance(wish, InlineBind) or gate is None:
+            return LocalSession(session, self._domain, handle)
+        try:
+            answer = await inline.answer(self._domain.context, session, wish)
+        except BaseException:
+            self._domain.session_gone(session)
+            raise
+        return LocalSession(session, self._domain, handle, answer, gate.open)
 
-    async def _session(self, localpart: str, resource: str | None, handle: StreamHandle, temporary: bool) -> Session:
+    async def _session(self, localpart: str, wish: Wish, handle: StreamHandle, temporary: bool) -> Session:
         accounts = self._domain.accounts
         account = accounts.temporary(localpart) if temporary else await accounts.load(localpart)
         if account is None:
             raise StanzaError(Condition.NOT_ALLOWED, "the account was removed")
-        try:
-            jid = account.jid.with_resource(resource or self._new_id())
-        except JidError:
-            jid = account.jid.with_resource(mended_resourcepart(resource or "") or self._new_id())
+        if isinstance(wish, InlineBind):
+            id = inline.client_id(account.jid, wish)
+            jid = inline.full_jid(account.jid, wish, id, self._new_id)
+            for earlier in inline.earlier(account.sessions, id):
+                earlier.end(StreamCondition.CONFLICT, "the same client connected again")
+        else:
+            jid = self._requested(account.jid, wish or "")
         if len(account.sessions) >= MAX_SESSIONS and jid.resourcepart not in account.sessions:
             _make_room(account)
         older = account.sessions.get(jid.resourcepart)
@@ -74,6 +88,12 @@ class SessionBinder:
         session = Session(account, jid, self._domain.persister, *handle)
         accounts.attach(session)
         return session
+
+    def _requested(self, account: Jid, resource: str) -> Jid:
+        try:
+            return account.with_resource(resource or self._new_id())
+        except JidError:
+            return account.with_resource(mended_resourcepart(resource) or self._new_id())
 
     async def resume(self, localpart: str, sm_id: str, h: int, handle: StreamHandle) -> SessionPort | int | None:
         """The port of the session of that id, whose client has handled `h` (XEP-0198).

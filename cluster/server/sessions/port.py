@@ -50,8 +50,15 @@ class SessionPort(Protocol):
     def nonza(self, nonza: Nonza) -> None:
         """The client sent an element that is not a stanza. Raises StreamError."""
 
+    @property
+    def answer(self) -> bytes:
+        """What its client is told of the features that it got together with it (XEP-0386)."""
+
     def on_resumed(self) -> None:
         """The stream was resumed, and the client knows: send what it missed."""
+
+    def on_told(self) -> None:
+        """The client knows that it is bound, together with its login: send what came since."""
 
     def on_bytes_written(self, size_bytes: int) -> None:
         """The stream itself wrote to the client."""
@@ -75,9 +82,19 @@ class SessionPort(Protocol):
 class LocalSession(SessionPort):
     """The port of a session in this process."""
 
-    __slots__ = ("_domain", "_from_session", "_handle", "_session")
+    __slots__ = ("_answer", "_domain", "_from_session", "_handle", "_session", "_told")
 
-    def __init__(self, session: Session, domain: Domain, handle: StreamHandle) -> None:
+    def __init__(
+        self,
+        session: Session,
+        domain: Domain,
+        handle: StreamHandle,
+        answer: bytes = b"",
+        told: Callable[[Session], None] | None = None,
+    ) -> None:
+        """`told` is called when the client knows of the session."""
+        self._answer = answer
+        self._told = told
         self._session = session
         self._domain = domain
         self._handle = handle
@@ -92,6 +109,11 @@ class LocalSession(SessionPort):
     @override
     def management(self) -> StreamManagement | None:
         return self._session.sm
+
+    @property
+    @override
+    def answer(self) -> bytes:
+        return self._answer
 
     @override
     def on_stanza(self, stanza: Stanza) -> Settled:
@@ -114,6 +136,11 @@ class LocalSession(SessionPort):
         assert self._session.sm is not None
         self._handle.write(self._session.sm.resend())
         self._session.move(*self._handle)
+
+    @override
+    def on_told(self) -> None:
+        if self._told is not None:
+            self._told(self._session)
 
     @override
     def on_bytes_written(self, size_bytes: int) -> None:

@@ -53,6 +53,51 @@ class Nonza(msgspec.Struct, frozen=True):
     attributes: dict[str, str]
 
 
+class TokenGiven(msgspec.Struct, frozen=True):
+    """A login by token (XEP-0484): check it, then call `token_checked`."""
+
+    localpart: str
+    agent: str
+    """Id of the client's installation, which the token must be for."""
+    mechanism: str
+    hashed: bytes
+    """The proof that the client has the token."""
+    binding: bytes
+    """The channel binding data that goes into it."""
+    count: int | None
+    """Of this use of the token; None if the client does not count."""
+    invalidates: bool
+    """The client gives its tokens up."""
+
+
+class InlineBind(msgspec.Struct, frozen=True):
+    """A client wants a resource together with its login (XEP-0386)."""
+
+    tag: str
+    """Name of its software, for the resourcepart; empty if it does not say."""
+    agent: str
+    """Id of the client's installation; empty if it does not say."""
+    features: tuple[Nonza, ...]
+    """What it wants to be enabled at once, each once."""
+
+
+class TokenWanted(msgspec.Struct, frozen=True):
+    """A client wants a token for its next login (XEP-0484)."""
+
+    agent: str
+    mechanism: str
+
+
+class SessionWanted(msgspec.Struct, frozen=True):
+    """A login is accepted, and what came with it is to be done before the client knows (XEP-0388): first the token,
+    then the resumption, then, if that is not possible, the binding. Answer with `opened` or `opening_refused`."""
+
+    localpart: str
+    token: TokenWanted | None
+    resume: ResumeRequested | None
+    bind: InlineBind | None
+
+
 class Misaddressed(msgspec.Struct, frozen=True):
     """A stanza whose `to` is not a JID. Answer it with the error."""
 
@@ -70,5 +115,5 @@ class Closed(msgspec.Struct, frozen=True):
 
 Event = (
     Stanza | TlsWanted | KeysWanted | PasswordGiven | RequestBeforeLogin | BindRequested
-    | ResumeRequested | Nonza | Misaddressed | Closed
+    | ResumeRequested | TokenGiven | SessionWanted | Nonza | Misaddressed | Closed
 )  # fmt: skip

@@ -14,6 +14,7 @@ from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.binding import ResourceBinding
 from cluster.xmpp.streams.events import Event, TlsWanted
 from cluster.xmpp.streams.login import Bound, Login, LoginExchange, Resumption
+from cluster.xmpp.streams.sasl2 import Authenticate
 from cluster.xmpp.streams.states import Input, State
 from cluster.xmpp.streams.stream_options import StreamOptions
 
@@ -25,6 +26,8 @@ class Fact:
     """It runs under TLS."""
     AUTHENTICATED = 2
     """The receiving side has authenticated the initiating side."""
+    BOUND = 4
+    """Stanzas flow."""
 
 
 Facts = int
@@ -42,6 +45,8 @@ class Receiving(Protocol):
     secure: bool
     login: LoginExchange
     binding: ResourceBinding
+    inline: Authenticate | None
+    """What came with the login under way; None in the SASL profile of RFC 6120."""
     refused_requests: int
     """Requests before the login that got an error."""
     bindings: Mapping[str, bytes]
@@ -67,7 +72,8 @@ class Receiving(Protocol):
     def expect_header(self) -> None:
         """The next header of the peer is answered with ours."""
 
-    def accept_login(self, success: bytes) -> None: ...
+    def accept_login(self, data: str | bytes = "") -> Event | None:
+        """The login is accepted, with this data of the mechanism; the next question, if there is one."""
 
 
 class Initiating(Protocol):
@@ -96,6 +102,9 @@ class Initiating(Protocol):
 
     def restarted(self, event: TlsWanted | None = None) -> Generator[TlsWanted | None, object, Element]:
         """The features after the stream has restarted; with TlsWanted, once TLS is up (RFC 6120 section 4.3.3)."""
+
+    def further_features(self) -> Generator[TlsWanted | None, object, Element]:
+        """The features that are on offer now, without a restart."""
 
     def finish(self, bound: Bound) -> None:
         """The negotiation is over: stanzas flow."""

@@ -157,6 +157,10 @@ class InitiatingStream:
             self._open()
         return (yield from self._read_features(event))
 
+    def further_features(self) -> Steps:
+        """The features that are on offer now, without a restart (XEP-0388 section 2.6.1)."""
+        return (yield from self._read_features())
+
     def expect(self, step: str, *names: str) -> Generator[None, object, Element]:
         """The next element. Raises StreamFailed, named after the step, if it has none of these names."""
         child = yield None

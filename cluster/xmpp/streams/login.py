@@ -13,7 +13,6 @@ from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import SASL
-from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.streams import sasl
 from cluster.xmpp.streams.events import KeysWanted, PasswordGiven
 
@@ -63,15 +62,15 @@ class Login:
 
 
 class Told(NamedTuple):
-    """The next answer to the peer."""
+    """The data of the mechanism for the peer."""
 
-    xml: bytes
+    data: str
     accepted: bool
-    """It is the `<success>`."""
+    """The login is accepted; otherwise it is a challenge."""
 
 
 class LoginExchange:
-    """One login after the other, until one succeeds; returns the answers to the peer as XML."""
+    """One login after the other, until one succeeds."""
 
     __slots__ = ("_asked", "_domain", "_new_id", "_scram", "is_anonymous", "localpart", "refused")
 
@@ -83,18 +82,24 @@ class LoginExchange:
         """There is no account, and `localpart` is for this stream only."""
         self.refused = 0
         """Logins that failed."""
+        self.profile = SASL
+        """Namespace of the SASL profile of this try: that of RFC 6120, or the extensible one (XEP-0388)."""
         self._domain = domain
         self._new_id = new_id
         self._scram: sasl.ScramLogin | None = None
         self._asked: tuple[str, Mapping[str, bytes]] | None = None
 
-    def begin(
-        self, mechanism: str, offered: list[str], text: str | None, bindings: Mapping[str, bytes]
-    ) -> KeysWanted | PasswordGiven | Told:
-        """The event or the answer for `<auth>`. Raises SaslError; StreamError after too many tries."""
+    def try_again(self, profile: str) -> None:
+        """The peer begins a login. Raises StreamError after too many tries."""
+        self.profile = profile
         self._scram = self._asked = None
         if self.refused >= MAX_LOGIN_TRIES:
             raise StreamError(StreamCondition.POLICY_VIOLATION, f"{MAX_LOGIN_TRIES} logins were refused")
+
+    def begin(
+        self, mechanism: str, offered: list[str], text: str | None, bindings: Mapping[str, bytes]
+    ) -> KeysWanted | PasswordGiven | Told:
+        """The event or the answer for the mechanism and the initial response. Raises SaslError."""
         if mechanism not in offered:
             if mechanism == "PLAIN":
                 raise sasl.SaslError(sasl.SaslCondition.ENCRYPTION_REQUIRED, "passwords are accepted over TLS only")
@@ -102,10 +107,10 @@ class LoginExchange:
         if mechanism == "ANONYMOUS":  # RFC 4505; the trace that a client may send is not used
             sasl.decode(text)
             self.localpart, self.is_anonymous = self._new_id(), True
-            return Told(_sasl("success", ""), accepted=True)
+            return Told("", accepted=True)
         if not text:  # no initial response: it comes as the answer to an empty challenge (RFC 4422 section 5)
             self._asked = mechanism, bindings
-            return Told(_sasl("challenge", ""), accepted=False)
+            return Told("", accepted=False)
         return self._first(mechanism, sasl.decode(text), bindings)
 
     def _first(self, mechanism: str, message: str, bindings: Mapping[str, bytes]) -> KeysWanted | PasswordGiven:
@@ -118,10 +123,10 @@ class LoginExchange:
         self.localpart = self._scram.username(message)
         return KeysWanted(self.localpart, self._scram.hash_name)
 
-    def challenge(self, keys: sasl.Keys) -> bytes:
-        """The `<challenge>` from the account's keys. Raises SaslError."""
+    def challenge(self, keys: sasl.Keys) -> str:
+        """The challenge from the account's keys. Raises SaslError."""
         assert self._scram is not None  # only SCRAM needs keys
-        return _sasl("challenge", self._scram.challenge(keys))
+        return self._scram.challenge(keys)
 
     def respond(self, text: str | None) -> KeysWanted | PasswordGiven | Told:
         """The event or the answer for `<response>`. Raises SaslError."""
@@ -131,22 +136,13 @@ class LoginExchange:
             return self._first(mechanism, message, bindings)
         scram, self._scram = self._scram, None  # a stream that is logged in keeps no keys
         assert scram is not None  # PLAIN is accepted or refused before the next element is read
-        return Told(_sasl("success", scram.finish(message)), accepted=True)
-
-    def accept_password(self) -> bytes:
-        """The `<success>` of a PLAIN login."""
-        return _sasl("success", "")
+        return Told(scram.finish(message), accepted=True)
 
     def refuse(self, error: sasl.SaslError) -> bytes:
         """The `<failure>` (RFC 6120 section 6.4.5); the peer may try again."""
         self.refused += 1
         self._scram = self._asked = None
-        return sasl.failure(error)
-
-
-def _sasl(name: str, text: str) -> bytes:
-    content = sasl.encode(text) if text else ""
-    return f"<{name} xmlns={quoteattr(SASL)}>{content}</{name}>".encode()
+        return sasl.failure(error, self.profile)
 
 
 def condition_of(failure: Element) -> tuple[str, str]:

@@ -10,16 +10,13 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams import header as headers
-from cluster.xmpp.streams import sasl, sm
+from cluster.xmpp.streams import sasl, sasl2, sm
 from cluster.xmpp.streams.binding import ResourceBinding
-from cluster.xmpp.streams.events import (
-    Event,
-    Misaddressed,
-    Nonza,
-)
+from cluster.xmpp.streams.events import Event, Misaddressed, Nonza, SessionWanted, TokenWanted
 from cluster.xmpp.streams.feature import NO_BINDINGS, Fact, Facts, StreamKind, before_login, offered, taking
 from cluster.xmpp.streams.features.clients import CLIENTS
 from cluster.xmpp.streams.login import LoginExchange
+from cluster.xmpp.streams.sasl2 import Authenticate, Opened
 from cluster.xmpp.streams.stamp import MalformedTo, Stamp
 from cluster.xmpp.streams.states import TRANSITIONS, Input, State
 from cluster.xmpp.streams.stream import Stream
@@ -39,6 +36,7 @@ class ReceivingStream(Stream[Event]):
         self.bindings: Mapping[str, bytes] = NO_BINDINGS
         self.login = LoginExchange(options.domain, new_id)
         self.binding = ResourceBinding()
+        self.inline: Authenticate | None = None
         self.refused_requests = 0
         self.state: State = State.OPENING
         self.secure = False
@@ -48,6 +46,7 @@ class ReceivingStream(Stream[Event]):
         """The sender that the stream header claimed, if the login was another account's."""
         self._features = kind.features
         self._new_id = new_id
+        self._data: str | bytes = ""  # of the mechanism, for <success>
         self._header: StreamHeader | None = None
         self._stamp: Stamp | None = None
 
@@ -97,18 +96,36 @@ class ReceivingStream(Stream[Event]):
         """The account's keys; for an unknown account, keys that match no password."""
         if self._resume():
             try:
-                self._output.append(self.login.challenge(keys))
+                self._output.append(sasl.framed("challenge", self.login.challenge(keys), self.login.profile))
             except sasl.SaslError as error:
                 self.refuse_login(error)
 
-    def password_checked(self, accepted: bool) -> None:
-        """Whether the password of PLAIN is the account's."""
-        if not self._resume():
-            return
-        if accepted:
-            self.accept_login(self.login.accept_password())
-        else:
+    def password_checked(self, accepted: bool) -> Event | None:
+        """Whether the password of PLAIN is the account's. Returns the next question, if there is one."""
+        if self._resume():
+            if accepted:
+                return self.accept_login()
             self.refuse_login(sasl.SaslError(sasl.SaslCondition.NOT_AUTHORIZED))
+        return None
+
+    def token_checked(self, answer: bytes | sasl.SaslError, renew: TokenWanted | None = None) -> Event | None:
+        """The server's part of the mechanism, or why the token is not accepted; `renew`: a new token is due. Returns
+        the next question, if there is one."""
+        if self._resume():
+            if isinstance(answer, bytes):
+                return self.accept_login(answer, renew)
+            self.refuse_login(answer)
+        return None
+
+    def opened(self, opened: Opened) -> None:
+        """The client has what it wanted together with its login (XEP-0388 section 2.6.1)."""
+        if self._resume():
+            self._succeed(opened)
+
+    def opening_refused(self, error: StanzaError) -> None:
+        """The client gets no resource, and so no login; it may try again."""
+        if self._resume():
+            self.refuse_login(sasl.SaslError(sasl.SaslCondition.TEMPORARY_AUTH_FAILURE, error.text))
 
     def bound(self, jid: Jid) -> None:
         """The peer has the resource (RFC 6120 section 7): stanzas flow from now on, stamped with `jid`."""
@@ -181,7 +198,8 @@ class ReceivingStream(Stream[Event]):
     @property
     def facts(self) -> Facts:
         """What has been negotiated."""
-        return (Fact.SECURE if self.secure else 0) | (Fact.AUTHENTICATED if self.localpart else 0)
+        authenticated = Fact.AUTHENTICATED if self.localpart or self.jid else 0
+        return (Fact.SECURE if self.secure else 0) | authenticated | (Fact.BOUND if self.jid else 0)
 
     @property
     def has_more(self) -> bool:
@@ -215,24 +233,45 @@ class ReceivingStream(Stream[Event]):
     def _own_header(self) -> bytes:
         return headers.answer(self._header, self.options.domain, self._new_id(), self.content_namespace)
 
-    def accept_login(self, success: bytes) -> None:
+    def accept_login(self, data: str | bytes = "", renew: TokenWanted | None = None) -> Event | None:
         claimed = headers.sender(self._header) if self.secure else None
         if claimed not in (None, Jid(self.login.localpart, self.options.domain)) and not self.is_anonymous:
             self.claimed = claimed  # RFC 6120 section 6.4.6: what TLS protects comes from the client itself
             if self.options.strict:
-                self._failure = StreamError(StreamCondition.INVALID_FROM, f"the login is not that of {claimed}")
-                return self._restart()
+                return self.fail(StreamError(StreamCondition.INVALID_FROM, f"the login is not that of {claimed}"))
+        ahead = StreamError(StreamCondition.POLICY_VIOLATION, "data ahead of <success/>") if self.has_more else None
+        if self.inline is not None:  # XEP-0388 section 2.4
+            return self._open(self.inline, data, renew) if ahead is None else self.fail(ahead)
         self.move(Input.LOGIN_ACCEPTED)
         self.localpart = self.login.localpart
-        self._output.append(success)
+        self._output.append(sasl.framed("success", data))
         self._header_sent = False
-        if self.has_more:
-            self._failure = StreamError(StreamCondition.POLICY_VIOLATION, "data ahead of <success/> and the restart")
         self._restart()
+        return self.fail(ahead) if ahead is not None else None
+
+    def _open(self, inline: Authenticate, data: str | bytes, renew: TokenWanted | None) -> Event | None:
+        self._data, token = data, inline.token or renew
+        if token is None and inline.resume is None and inline.bind is None:
+            self._succeed(Opened())
+            return None
+        resume = inline.resume if self.options.resumes else None
+        return self.ask(SessionWanted(self.login.localpart, token, resume, inline.bind))
+
+    def _succeed(self, opened: Opened) -> None:
+        self.move(Input.LOGIN_ACCEPTED)
+        self.localpart = self.login.localpart
+        self._output.append(sasl2.success(Jid(self.localpart, self.options.domain), self._data, opened))
+        self.inline, self._data = None, ""
+        if opened.jid is not None:
+            self.move(Input.RESOURCE_BOUND if opened.resumed is None else Input.STREAM_RESUMED)
+            self._flow(opened.jid)
+        if opened.resumed is None:
+            self._output.append(xml.serialize(offered(self._features, self)))
 
     def refuse_login(self, error: sasl.SaslError) -> None:
         self.move(Input.LOGIN_REFUSED)
         self._output.append(self.login.refuse(error))
+        self.inline = None
 
     def _is_offered(self, child: Slice) -> bool:
         return child.name.partition(" ")[0] in self.options.offered_after_login

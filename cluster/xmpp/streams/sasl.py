@@ -15,6 +15,7 @@ from cluster.xmpp import passwords
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.jid import Jid, JidError, prepare_localpart
 from cluster.xmpp.namespaces import SASL
+from cluster.xmpp.quoting import quoteattr
 
 HASHES = ("SCRAM-SHA-256", "SCRAM-SHA-1")
 """Strongest first; an account has keys for each."""
@@ -53,13 +54,18 @@ class SaslError(Exception):
         self.text = text
 
 
-def failure(error: SaslError) -> bytes:
-    """The `<failure>` for the peer (RFC 6120 section 6.4.5)."""
-    element = Element(f"{{{SASL}}}failure")
+def failure(error: SaslError, profile: str = SASL) -> bytes:
+    """The `<failure>` for the peer (RFC 6120 section 6.4.5, XEP-0388 section 2.6.2)."""
+    element = Element(f"{{{profile}}}failure")
     SubElement(element, f"{{{SASL}}}{error.condition}")
     if error.text:
-        SubElement(element, f"{{{SASL}}}text").text = error.text
+        SubElement(element, f"{{{profile}}}text").text = error.text
     return xml.serialize(element)
+
+
+def framed(name: str, data: str | bytes, profile: str = SASL) -> bytes:
+    """An element with the data of a mechanism; `profile`: its namespace."""
+    return f"<{name} xmlns={quoteattr(profile)}>{encode(data) if data else ''}</{name}>".encode()
 
 
 class Keys(NamedTuple):
@@ -86,17 +92,25 @@ def make_keys(hash_name: str, password: str, salt: bytes, iterations: int) -> Ke
 
 def decode(text: str | None) -> str:
     """The base64 text of an `<auth>` or `<response>`; `=` means no data (RFC 6120 section 6.4.2)."""
-    if not text or text == "=":
-        return ""
     try:
-        return base64.b64decode(text.strip(), validate=True).decode()
-    except ValueError:  # bad base64, or not UTF-8
+        return decode_bytes(text).decode()
+    except UnicodeDecodeError:
         raise SaslError(SaslCondition.INCORRECT_ENCODING, "expected base64 of UTF-8") from None
 
 
-def encode(text: str) -> str:
-    """The base64 form of `text` for the wire."""
-    return base64.b64encode(text.encode()).decode() or "="
+def decode_bytes(text: str | None) -> bytes:
+    """The same for a mechanism whose data is not text."""
+    if not text or text == "=":
+        return b""
+    try:
+        return base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        raise SaslError(SaslCondition.INCORRECT_ENCODING, "expected base64 of UTF-8") from None
+
+
+def encode(data: str | bytes) -> str:
+    """The base64 form of the data for the wire."""
+    return base64.b64encode(data.encode() if isinstance(data, str) else data).decode() or "="
 
 
 class PlainLogin(NamedTuple):
@@ -112,7 +126,7 @@ def read_plain(message: str, domain: str) -> PlainLogin:
         authzid, authcid, password = message.split("\0")
     except ValueError:
         raise SaslError(SaslCondition.MALFORMED_REQUEST, "PLAIN is authzid NUL authcid NUL password") from None
-    localpart = _localpart(authcid)
+    localpart = localpart_of(authcid)
     if authzid and not _is_account(authzid, Jid(localpart, domain)):
         raise SaslError(SaslCondition.INVALID_AUTHZID, "acting for another account is not allowed")
     return PlainLogin(localpart, password)
@@ -140,7 +154,7 @@ class ScramLogin:
         if fields[0].startswith("p=") and fields[0][2:] not in self._bindings:
             raise SaslError(SaslCondition.MALFORMED_REQUEST, f"bindings here: {', '.join(self._bindings) or 'none'}")
         escaped = fields[2][2:].partition(",")[0]
-        return _localpart(escaped.replace("=2C", ",").replace("=3D", "="))
+        return localpart_of(escaped.replace("=2C", ",").replace("=3D", "="))
 
     def challenge(self, keys: Keys) -> str:
         """The server-first-message. For an unknown account pass keys that match no password."""
@@ -205,7 +219,8 @@ def _is_account(authzid: str, account: Jid) -> bool:
         return False
 
 
-def _localpart(text: str) -> str:
+def localpart_of(text: str) -> str:
+    """The prepared localpart of the name that a mechanism carries. Raises SaslError."""
     try:
         return prepare_localpart(text)
     except JidError:

@@ -19,10 +19,12 @@ class State(StrEnum):
     """`<proceed/>` is sent; TLS begins."""
     AUTHENTICATING = "authenticating"
     """A SASL exchange is under way."""
+    AUTHENTICATING_INLINE = "authenticating inline"
+    """An exchange of the extensible SASL profile (XEP-0388) is under way, or what came with it is done."""
     AUTHENTICATED = "authenticated"
     """The peer is authenticated; waits for the header of the restarted stream."""
     BINDING = "binding"
-    """Features of the restarted stream are sent; the peer must bind a resource."""
+    """The peer is authenticated, and features are sent; it must bind a resource."""
     BOUND = "bound"
     """Stanzas flow."""
     CLOSED = "closed"
@@ -36,6 +38,9 @@ class Input(StrEnum):
     AUTH = "auth"
     RESPONSE = "response"
     ABORT = "abort"
+    AUTHENTICATE = "authenticate"
+    RESPONSE_INLINE = "response inline"
+    ABORT_INLINE = "abort inline"
     IQ = "iq"
     END = "stream end"
     TLS_STARTED = "tls started"
@@ -54,6 +59,7 @@ TRANSITIONS: dict[State, dict[Input, State]] = {
     State.NEGOTIATING: {
         Input.STARTTLS: State.SECURING,
         Input.AUTH: State.AUTHENTICATING,
+        Input.AUTHENTICATE: State.AUTHENTICATING_INLINE,
         Input.IQ: State.NEGOTIATING,  # in-band registration (XEP-0077)
         Input.LOGIN_BY_IQ: State.BOUND,  # jabber:iq:auth (XEP-0078): no restart, no resource binding
         Input.END: State.CLOSED,
@@ -65,6 +71,13 @@ TRANSITIONS: dict[State, dict[Input, State]] = {
         Input.ABORT: State.NEGOTIATING,
         Input.LOGIN_REFUSED: State.NEGOTIATING,
         Input.LOGIN_ACCEPTED: State.AUTHENTICATED,
+        Input.END: State.CLOSED,
+    },
+    State.AUTHENTICATING_INLINE: {
+        Input.RESPONSE_INLINE: State.AUTHENTICATING_INLINE,
+        Input.ABORT_INLINE: State.NEGOTIATING,
+        Input.LOGIN_REFUSED: State.NEGOTIATING,
+        Input.LOGIN_ACCEPTED: State.BINDING,  # without a restart
         Input.END: State.CLOSED,
     },
     State.AUTHENTICATED: {Input.HEADER: State.BINDING},

@@ -9,6 +9,7 @@ from typing import Literal
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.limits import FROM_CLIENT, Limits
+from cluster.xmpp.namespaces import SM
 
 TlsMode = Literal["required", "optional", "off"]
 
@@ -24,6 +25,8 @@ class StreamOptions:
     features_in_private: tuple[Element, ...] = ()
     """Offered in addition if what the peer sends cannot be read on the way."""
     features_after_login: tuple[Element, ...] = ()
+    features_of_bind: tuple[str, ...] = ()
+    """Namespaces of what can be enabled together with a binding (XEP-0386)."""
     anonymous: bool = False
     """Anybody may log in without an account (SASL ANONYMOUS, RFC 4505)."""
     strict: bool = False
@@ -34,6 +37,11 @@ class StreamOptions:
     def offered_after_login(self) -> frozenset[str]:
         """Namespaces of those features, whose elements are allowed between the stanzas."""
         return frozenset(xml.split(feature.tag)[0] for feature in self.features_after_login)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a client may ask for its former stream (XEP-0198)."""
+        return SM in self.offered_after_login
 
     @property
     def takes_iq_before_login(self) -> bool:

@@ -184,6 +184,7 @@ WORDS = {
     "carbons": ["carbon", "280"],
     "csi": ["csi", "inactive", "352"],
     "last": ["iq:last", "last_activity"],
+    "offline": ["msgoffline", "160"],
     "roster": [],
 }
 """How one would find a module in what is none of its business. The pushes of the roster are the server's own, see

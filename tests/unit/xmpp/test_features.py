@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp.element import Element
-from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, TLS
+from cluster.xmpp.namespaces import BIND, SASL, SASL2, SASL_CHANNEL_BINDING, TLS
 from cluster.xmpp.streams.feature import Feature, StreamKind, offered
 from cluster.xmpp.streams.features.authentication import mechanisms
 from cluster.xmpp.streams.features.clients import CLIENTS
@@ -60,7 +60,8 @@ def test_tls_where_it_is_optional() -> None:
     assert {child.tag for child in offer} == {f"{{{TLS}}}starttls", f"{{{SASL}}}mechanisms", REGISTER.tag}
     assert not len(offer[0])
     offer = features(options, True, [], authenticated=False)
-    assert {child.tag for child in offer} == {f"{{{SASL}}}mechanisms", REGISTER.tag}
+    # XEP-0388 section 4: the other profile under TLS only
+    assert {child.tag for child in offer} == {f"{{{SASL2}}}authentication", f"{{{SASL}}}mechanisms", REGISTER.tag}
 
 
 def test_channel_binding_types() -> None:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from xml.sax.saxutils import quoteattr
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.xmpp.errors import StreamError
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, StreamError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import BIND, CLIENT, SASL, SM, STANZA_ERRORS, STREAM_ERRORS, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamParser
 from cluster.xmpp.stanza import make
 from cluster.xmpp.streams import sasl
-from cluster.xmpp.streams.events import TlsWanted
+from cluster.xmpp.streams.events import ResumeRequested, SessionWanted, TlsWanted
 from cluster.xmpp.streams.initiating import InitiatingStream
 from cluster.xmpp.streams.login import Bound, Login, Resumption, StreamFailed
 from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.sasl2 import Opened
+from cluster.xmpp.streams.sm import StreamManagement
 from cluster.xmpp.streams.states import State
 from cluster.xmpp.streams.stream_options import StreamOptions
 from tests.helpers import BINDINGS, DOMAIN, Host, ids, pump
@@ -307,3 +312,88 @@ def test_a_resumption_that_makes_no_sense(answer: str) -> None:
     client.receive_data(answer.encode())
     with pytest.raises(StreamFailed, match="resumption"):
         list(client.events())
+
+
+# --- the extensible profile (XEP-0388): under TLS with our own server
+
+
+class Opens(Host):
+    """Answers what comes with a login as a test says."""
+
+    def __init__(self, opened: Opened) -> None:
+        super().__init__()
+        self.opened = opened
+
+    def _open(self, stream: ReceivingStream, wanted: SessionWanted) -> None:
+        assert wanted.resume == ResumeRequested(RESUMPTION.previd, RESUMPTION.h)
+        stream.opened(self.opened)
+
+
+MANAGED = replace(REQUIRED, features_after_login=(Element(f"{{{SM}}}sm"),))
+
+
+def log_in_inline(opened: Opened, middle: Callable[[bytes], bytes] = lambda data: data) -> tuple[list[object], bytes]:
+    """What a client that wants to resume is told, and what both sides said."""
+    seen = []
+
+    def note(data: bytes) -> list[bytes]:
+        seen.append(data)
+        return [middle(data)]
+
+    server = ReceivingStream(MANAGED, ids("server"))
+    return pump(resume(), server, Opens(opened), middle=note), b"".join(seen)
+
+
+def test_a_stream_is_resumed_together_with_the_login() -> None:
+    management = StreamManagement(RESUMPTION.previd, handled=3)
+    told, said = log_in_inline(Opened(ROMEO, management))
+    assert told[-1] == Bound(ROMEO, True, 3)
+    assert said.count(b"<stream:stream") == 4  # both headers, and again under TLS
+    assert said.count(b"<resume ") == 1
+    assert said.endswith(b"</success>")  # no features (XEP-0198 section 6.2)
+
+
+@pytest.mark.parametrize("h", [None, 5])
+def test_where_it_is_forgotten_a_resource_is_bound_after_the_login(h: int | None) -> None:
+    told, said = log_in_inline(Opened(refusal=Condition.ITEM_NOT_FOUND, h=h))
+    assert told[-1] == Bound(ROMEO, False, h)
+    assert said.count(b"<stream:stream") == 4
+    assert said.count(b"<resume ") == 1
+
+
+@pytest.mark.parametrize(("found", "put"), [(b" h='3'", b" h='x'"), (b"<resumed ", b"<other "), (b" h='3'", b"")])
+def test_a_resumption_inline_that_makes_no_sense(found: bytes, put: bytes) -> None:
+    management = StreamManagement(RESUMPTION.previd, handled=3)
+    with pytest.raises(StreamFailed, match="resumption"):
+        log_in_inline(Opened(ROMEO, management), lambda data: data.replace(found, put))
+
+
+def test_a_server_that_resumes_only_after_the_login_is_asked_then() -> None:
+    said = b""
+    inline = f'<sm xmlns="{SM}"/><fast'.encode()
+
+    def without_it(data: bytes) -> list[bytes]:
+        nonlocal said
+        said += data
+        return [data.replace(inline, b"<fast")]
+
+    assert pump(resume(), ReceivingStream(MANAGED, ids("server")), Host(), middle=without_it) == [TlsWanted()]
+    assert said.endswith(f"previd={quoteattr(RESUMPTION.previd)} h='7'/>".encode())
+    assert said.index(b"<resume ") > said.index(b"</success>")
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_the_profile_of_rfc_6120(tls: bool) -> None:
+    """A server without the other one: its offer is taken from the features."""
+    seen = b""
+
+    def classic(data: bytes) -> list[bytes]:
+        nonlocal seen
+        seen += data
+        return [re.sub(rb"<authentication .*</authentication>", b"", data)]
+
+    client, server = pair(REQUIRED if tls else OFF)
+    told = pump(client, server, Host(), middle=classic)
+    assert told[-1] == Bound(ROMEO)
+    assert b"<auth " in seen
+    assert b"<authenticate " not in seen

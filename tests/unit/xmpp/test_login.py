@@ -17,6 +17,7 @@ OFFERED = [*sasl.HASHES, "PLAIN"]
 
 
 def begin(login: LoginExchange, mechanism: str, message: str) -> KeysWanted | PasswordGiven | Told:
+    login.try_again(SASL)
     return login.begin(mechanism, OFFERED, sasl.encode(message), {})
 
 
@@ -25,28 +26,24 @@ def test_scram() -> None:
     assert begin(login, "SCRAM-SHA-256", "n,,n=Romeo,r=abc") == KeysWanted("romeo", "SCRAM-SHA-256")
     client = sasl.ScramClient(["SCRAM-SHA-256"], "Romeo", "secret", {}, "abc")
     client.first()
-    challenge = xml.parse(login.challenge(keys_of("SCRAM-SHA-256", "secret")))
-    assert challenge.tag == f"{{{SASL}}}challenge"
-    told = login.respond(sasl.encode(client.answer(sasl.decode(challenge.text))))
+    challenge = login.challenge(keys_of("SCRAM-SHA-256", "secret"))
+    told = login.respond(sasl.encode(client.answer(challenge)))
     assert isinstance(told, Told)
     assert told.accepted
-    success = xml.parse(told.xml)
-    assert success.tag == f"{{{SASL}}}success"
-    client.verify(sasl.decode(success.text))
+    client.verify(told.data)
     assert login.localpart == "romeo"
 
 
 def test_plain() -> None:
     login = LoginExchange("montague.lit", ids())
     assert begin(login, "PLAIN", "Romeo@montague.lit\0Romeo\0secret") == PasswordGiven("romeo", "secret")
-    assert login.accept_password() == f'<success xmlns="{SASL}"></success>'.encode()
 
 
 @pytest.mark.parametrize("text", [None, ""])
 def test_without_an_initial_response_the_client_is_asked_for_it(text: str | None) -> None:
     login = LoginExchange("montague.lit", ids())  # RFC 4422 section 5, RFC 6120 section 6.4.2
     told = login.begin("PLAIN", OFFERED, text, {})
-    assert told == Told(f'<challenge xmlns="{SASL}"></challenge>'.encode(), accepted=False)
+    assert told == Told("", accepted=False)
     assert login.respond(sasl.encode("\0romeo\0secret")) == PasswordGiven("romeo", "secret")
 
 
@@ -65,7 +62,7 @@ def test_anonymous() -> None:
     login = LoginExchange("montague.lit", ids("guest"))  # RFC 4505; XEP-0175 section 3
     for text in (None, sasl.encode("tybalt@capulet.lit")):  # a trace is taken and not used
         told = login.begin("ANONYMOUS", [*OFFERED, "ANONYMOUS"], text, {})
-        assert told == Told(f'<success xmlns="{SASL}"></success>'.encode(), accepted=True)
+        assert told == Told("", accepted=True)
         assert login.is_anonymous
     assert login.localpart == "guest2"
 
@@ -74,7 +71,7 @@ def test_each_try_has_a_nonce_of_its_own() -> None:
     login = LoginExchange("montague.lit", ids("nonce"))
     for number in (1, 2):
         begin(login, "SCRAM-SHA-1", "n,,n=romeo,r=abc")
-        challenge = sasl.decode(xml.parse(login.challenge(keys_of("SCRAM-SHA-1", "secret"))).text)
+        challenge = login.challenge(keys_of("SCRAM-SHA-1", "secret"))
         assert challenge.startswith(f"r=abcnonce{number},")
         login.refuse(SaslError(SaslCondition.ABORTED))
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT, SASL, STREAM_ERRORS, STREAMS
+from cluster.xmpp.namespaces import CLIENT, SASL, SASL2, STREAM_ERRORS, STREAMS
 from cluster.xmpp.stanza import Stanza, make, opening
+from cluster.xmpp.streams import sasl
 from cluster.xmpp.streams.events import (
     BindRequested,
     Closed,
@@ -212,12 +213,26 @@ def test_ended_before_the_header() -> None:
 
 # --- whatever comes
 
+AGENT = "d4565fa7-4d72-4749-b3d3-740edbf87770"
+INLINE_BIND = "<bind xmlns='urn:xmpp:bind:0'><tag>taken</tag></bind><resume xmlns='urn:xmpp:sm:3' previd='x' h='1'/>"
+FAST_USE = "<fast xmlns='urn:xmpp:fast:0' count='1'/>"
+
+
+def inline(mechanism: str, initial: str, more: str = "") -> str:
+    """XEP-0388 section 2.3."""
+    given = f"<initial-response>{sasl.encode(initial)}</initial-response><user-agent id='{AGENT}'/>{more}"
+    return f"<authenticate xmlns='{SASL2}' mechanism='{mechanism}'>{given}</authenticate>"
+
+
 TOKENS = [
     *(HEADER, OTHER_HEADER, STARTTLS, SCRAM, PLAIN, WRONG, ABORT, response("x"), WRONG_PROOF),
     *(bind(), bind("pda"), bind("taken"), REGISTRATION, MESSAGE, "<presence/>", "<presence to='@'/>"),
     *(" \n", END, "hi", "<a></b>", "<!-- -->", "<iq type='set' id='1'/>", "<iq><a/><b/></iq>", "<message from='a@b'/>"),
     *("<iq to='@' type='get' from='romeo@montague.lit'/>", f"<auth xmlns='{SASL}' mechanism='PLAIN'>é</auth>"),
     *(UNBOUND, auth("SCRAM-SHA-1", "n,,n=a,r=\x00"), auth("PLAIN", "\0a\0")),
+    *(inline("PLAIN", "\0romeo\0secret", each) for each in ("", INLINE_BIND, "<bind xmlns='urn:xmpp:bind:0'/>")),
+    *(inline("SCRAM-SHA-256", "n,,n=romeo,r=abc"), inline("HT-SHA-256-NONE", "romeo\0x", FAST_USE)),
+    *(f"<response xmlns='{SASL2}'/>", f"<abort xmlns='{SASL2}'/>", "<authenticate xmlns='urn:xmpp:sasl:2'/>"),
     *(f"<stream:error xmlns:stream='{STREAMS}'/>", f"<message:message xmlns:message='{CLIENT}'/>", "<stream:stream>"),
 ]
 actions = st.one_of(
@@ -236,7 +251,9 @@ def test_whatever_comes_the_stream_ends_once(options: StreamOptions, before: tup
     closed, output = 0, b""
     for action in [part for sent in before for part in (sent, "answer")] + said:
         if action == "answer" and questions:
-            host.answer(stream, questions.pop())
+            if (further := host.answer(stream, questions.pop())) is not None:
+                closed += isinstance(further, Closed)
+                questions += [] if isinstance(further, Closed) else [further]
         elif action == "close":
             stream.close()
         elif action == "fail":

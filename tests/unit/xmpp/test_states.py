@@ -32,3 +32,9 @@ def test_no_stanzas_without_login_and_resource() -> None:
     }
     ways = {(s, what) for s, row in TRANSITIONS.items() for what, after in row.items() if after is State.AUTHENTICATED}
     assert ways == {(State.AUTHENTICATING, Input.LOGIN_ACCEPTED)}
+    ways = {(s, what) for s, row in TRANSITIONS.items() for what, after in row.items() if after is State.BINDING}
+    assert ways == {
+        (State.AUTHENTICATED, Input.HEADER),
+        (State.AUTHENTICATING_INLINE, Input.LOGIN_ACCEPTED),  # XEP-0388: without a restart
+        (State.BINDING, Input.IQ),
+    }

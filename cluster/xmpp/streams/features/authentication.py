@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.namespaces import SASL, SASL_CHANNEL_BINDING
@@ -34,7 +36,8 @@ def _offer(stream: Receiving) -> list[Element]:
     return [names, types]
 
 
-def _text(child: Slice) -> str | None:
+def text_of(child: Slice) -> str | None:
+    """The text of an element that carries the data of a mechanism. Raises SaslError if it carries more."""
     tree = xml.parse(child.raw)
     if len(tree):
         raise sasl.SaslError(sasl.SaslCondition.MALFORMED_REQUEST, "a login is text")
@@ -43,14 +46,15 @@ def _text(child: Slice) -> str | None:
 
 def _begin(stream: Receiving, child: Slice) -> Event | None:
     stream.move(Input.AUTH)
+    stream.login.try_again(SASL)
     on_offer = mechanisms(stream.options, stream.secure, bool(stream.bindings))
     mechanism = child.attributes.get("mechanism", "")
-    return _proceed(stream, stream.login.begin(mechanism, on_offer, _text(child), stream.bindings))
+    return proceed(stream, stream.login.begin(mechanism, on_offer, text_of(child), stream.bindings))
 
 
 def _respond(stream: Receiving, child: Slice) -> Event | None:
     stream.move(Input.RESPONSE)
-    return _proceed(stream, stream.login.respond(_text(child)))
+    return proceed(stream, stream.login.respond(text_of(child)))
 
 
 def _abort(stream: Receiving, child: Slice) -> None:
@@ -58,38 +62,45 @@ def _abort(stream: Receiving, child: Slice) -> None:
     stream.write(stream.login.refuse(sasl.SaslError(sasl.SaslCondition.ABORTED)))
 
 
-def _proceed(stream: Receiving, step: KeysWanted | PasswordGiven | Told) -> Event | None:
+def proceed(stream: Receiving, step: KeysWanted | PasswordGiven | Told) -> Event | None:
+    """The next step of a login, in either profile."""
     if not isinstance(step, Told):
         return stream.ask(step)
     if step.accepted:
-        stream.accept_login(step.xml)
-    else:
-        stream.write(step.xml)
+        return stream.accept_login(step.data)
+    stream.write(sasl.framed("challenge", step.data, stream.login.profile))
     return None
 
 
-def _initiate(stream: Initiating, features: Element) -> Steps:
-    return _authenticate(stream, [mechanism.text or "" for mechanism in features.iter(f"{{{SASL}}}mechanism")])
+def exchange(
+    stream: Initiating, on_offer: list[str], profile: str, begin: Callable[[str, str], bytes]
+) -> Generator[None, object, Element]:
+    """Log in with SCRAM: the `<success>`, in either profile. `begin` writes the mechanism and the initial response.
 
-
-def _authenticate(stream: Initiating, on_offer: list[str]) -> Steps:
+    Raises StreamFailed.
+    """
+    login = stream.login
     try:
-        client = sasl.ScramClient(
-            on_offer, stream.login.jid.localpart, stream.login.password, stream.bindings, stream.new_id()
-        )
-        _send(stream, f"auth mechanism='{client.mechanism}'", client.first())
-        challenge = yield from stream.expect("login", f"{SASL} challenge")
-        _send(stream, "response", client.answer(sasl.decode(challenge.text)))
-        success = yield from stream.expect("login", f"{SASL} success")
-        client.verify(sasl.decode(success.text))
+        client = sasl.ScramClient(on_offer, login.jid.localpart, login.password, stream.bindings, stream.new_id())
+        stream.write(begin(client.mechanism, sasl.encode(client.first())))
+        challenge = yield from stream.expect("login", f"{profile} challenge")
+        stream.write(sasl.framed("response", client.answer(sasl.decode(challenge.text)), profile))
+        success = yield from stream.expect("login", f"{profile} success")
+        client.verify(sasl.decode(success.findtext(f"{{{profile}}}additional-data", success.text)))
     except sasl.SaslError as error:
         raise StreamFailed("login", error.condition, error.text) from None
     stream.authenticated()
+    return success
+
+
+def _initiate(stream: Initiating, features: Element) -> Steps:
+    on_offer = [mechanism.text or "" for mechanism in features.iter(f"{{{SASL}}}mechanism")]
+    yield from exchange(stream, on_offer, SASL, _auth)
     return (yield from stream.restarted())
 
 
-def _send(stream: Initiating, tag: str, text: str) -> None:
-    stream.write(f"<{tag} xmlns='{SASL}'>{sasl.encode(text)}</{tag.partition(' ')[0]}>".encode())
+def _auth(mechanism: str, initial: str) -> bytes:
+    return f"<auth mechanism='{mechanism}' xmlns='{SASL}'>{initial}</auth>".encode()
 
 
 SASL_LOGIN = Feature(

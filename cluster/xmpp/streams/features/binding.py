@@ -14,7 +14,7 @@ from cluster.xmpp.streams.states import Input, State
 
 
 def _take(stream: Receiving, child: Slice) -> Event:
-    if stream.state is not State.BINDING:  # the stream has not restarted after the login
+    if stream.state is not State.BINDING:  # the login is not done
         raise before_login(child)
     stream.move(Input.IQ)
     return stream.ask(stream.binding.request(request_of(stream, child)))
@@ -40,6 +40,7 @@ def _initiate(stream: Initiating, features: Element) -> Steps:
 BINDING = Feature(
     "resource binding",
     needs=Fact.AUTHENTICATED,
+    excludes=Fact.BOUND,
     offer=lambda stream: [Element(f"{{{BIND}}}bind")],
     takes={f"{CLIENT} iq": _take},
     initiate=_initiate,

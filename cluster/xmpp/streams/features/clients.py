@@ -9,6 +9,7 @@ from cluster.xmpp.streams.features.binding import BINDING
 from cluster.xmpp.streams.features.extensions import EXTENSIONS
 from cluster.xmpp.streams.features.requests import REQUESTS
 from cluster.xmpp.streams.features.resumption import RESUMPTION
+from cluster.xmpp.streams.features.sasl2 import SASL2_LOGIN
 from cluster.xmpp.streams.features.starttls import STARTTLS
 
-CLIENTS = StreamKind(CLIENT, (STARTTLS, REQUESTS, SASL_LOGIN, RESUMPTION, BINDING, EXTENSIONS))
+CLIENTS = StreamKind(CLIENT, (STARTTLS, REQUESTS, SASL2_LOGIN, SASL_LOGIN, RESUMPTION, BINDING, EXTENSIONS))

@@ -16,7 +16,7 @@ from cluster.xmpp.streams.states import State
 
 def _take(stream: Receiving, child: Slice) -> Event | None:
     """Only resumption is accepted, after the authentication; it is offered as an extension."""
-    if SM not in stream.options.offered_after_login:
+    if not stream.options.resumes:
         raise before_login(child)
     condition = Condition.UNEXPECTED_REQUEST  # section 3
     if child.name == f"{SM} resume" and stream.state is State.BINDING:
@@ -29,14 +29,16 @@ def _take(stream: Receiving, child: Slice) -> Event | None:
     return None
 
 
-def _initiate(stream: Initiating, features: Element) -> Steps | None:
-    return None if stream.resumption is None else _resume(stream, features, stream.resumption)
+def resume(resumption: Resumption) -> bytes:
+    """The request of a client."""
+    return f"<resume xmlns='{SM}' previd={quoteattr(resumption.previd)} h='{resumption.h}'/>".encode()
 
 
-def _resume(stream: Initiating, features: Element, resumption: Resumption) -> Steps:
-    """A server that refuses may say how many stanzas it had handled, too."""
-    stream.write(f"<resume xmlns='{SM}' previd={quoteattr(resumption.previd)} h='{resumption.h}'/>".encode())
-    answer = yield from stream.expect("resumption", f"{SM} resumed", f"{SM} failed")
+def resumed(stream: Initiating, resumption: Resumption, answer: Element) -> bool:
+    """Whether this answer grants it; a server that refuses may say how many stanzas it had handled, too.
+
+    Raises StreamFailed.
+    """
     is_resumed, h = answer.tag == f"{{{SM}}}resumed", answer.get("h")
     try:
         handled = sm.read_count(h) if is_resumed or h is not None else None
@@ -46,6 +48,16 @@ def _resume(stream: Initiating, features: Element, resumption: Resumption) -> St
         stream.finish(Bound(resumption.jid, True, handled))
     else:
         stream.handled_before = handled
+    return is_resumed
+
+
+def _initiate(stream: Initiating, features: Element) -> Steps | None:
+    return None if stream.resumption is None else _resume(stream, features, stream.resumption)
+
+
+def _resume(stream: Initiating, features: Element, resumption: Resumption) -> Steps:
+    stream.write(resume(resumption))
+    resumed(stream, resumption, (yield from stream.expect("resumption", f"{SM} resumed", f"{SM} failed")))
     return features
 
 
