@@ -72,7 +72,7 @@ class Told(NamedTuple):
 class LoginExchange:
     """One login after the other, until one succeeds."""
 
-    __slots__ = ("_asked", "_domain", "_new_id", "_scram", "is_anonymous", "localpart", "refused")
+    __slots__ = ("_asked", "_domain", "_new_id", "_scram", "is_anonymous", "localpart", "profile", "refused")
 
     def __init__(self, domain: str, new_id: Callable[[], str]) -> None:
         """`domain`: that of the accounts; `new_id` gives unpredictable SCRAM nonces."""

@@ -48,8 +48,8 @@ class StreamManagement:
     """Both counts of one stream. They begin when it is enabled and are carried over where it is resumed."""
 
     __slots__ = (
-        "_asked_behind", "_is_asked", "_must_answer", "_owes_ack", "_patience", "_unacknowledged", "_unsettled", "_unwritten",
-        "acknowledged_count", "came", "handled", "id", "size_bytes", "timeout_s", "told",
+        "_asked_behind", "_is_asked", "_must_answer", "_owes_ack", "_patience", "_unacknowledged", "_unsettled",
+        "_unwritten", "acknowledged_count", "came", "handled", "id", "size_bytes", "timeout_s", "told",
     )  # fmt: skip
 
     def __init__(
@@ -181,9 +181,12 @@ class StreamManagement:
         """All that was written since it last asked is a little presence, which is sent to nobody else if it is lost."""
         end = len(self._unacknowledged) - self._unwritten
         begin = max(0, self._asked_behind - self.acknowledged_count)
-        return end - begin <= self._patience and all(
-            [each.stanza.kind == "presence" for each in self._unacknowledged[begin:end]]
-        )
+        if end - begin > self._patience:
+            return False
+        for each in self._unacknowledged[begin:end]:
+            if each.stanza.kind != "presence":
+                return False
+        return True
 
     def write_all(self) -> bytes:
         """All that was not written yet, which is written now."""
