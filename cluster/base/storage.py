@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from twisted.internet.error import ConnectionLost
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+from cluster.base.clock import Clock, as_interface
+
+AGAIN_S = 0.5
+"""Pause until work that a storage could not do is tried again."""
 
 
 class StorageRefused(Exception):
@@ -19,6 +27,26 @@ def is_refusal(error: BaseException | None) -> bool:
 def is_away(error: BaseException | None) -> bool:
     """Whether the storage is down, or refuses for now: the same may be done later."""
     return isinstance(error, ConnectionLost | StorageRefused)
+
+
+async def insist(
+    clock: Clock,
+    work: Callable[[], Awaitable[None]],
+    pause_s: float = AGAIN_S,
+    is_over: Callable[[], bool] = lambda: False,
+) -> None:
+    """Do work that may be done twice; while the storage is away or refuses, again until it is done.
+
+    Raises what the storage does once `is_over` is true, and any other error of the work at once.
+    """
+    while True:
+        try:
+            await work()
+            return
+        except Exception as error:
+            if is_over() or not is_away(error):
+                raise
+            await deferLater(as_interface(clock), pause_s)
 
 
 def log_failed(to: Logger, doing: str, failure: Failure) -> None:

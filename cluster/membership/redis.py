@@ -7,9 +7,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from hiredis import ReplyError
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -17,7 +15,7 @@ from typing_extensions import override
 
 from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
-from cluster.base.storage import is_away, log_failed
+from cluster.base.storage import insist, is_away, log_failed
 from cluster.base.turn import Turn
 from cluster.membership.assignment import HashedLinks
 from cluster.membership.members import Members
@@ -277,14 +275,7 @@ class RedisNodes(Nodes):
         self._look_at_inboxes()  # the node may be back
 
     async def _insist(self, step: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
-        """Call it; if Redis is away or refuses, again until it succeeds."""
-        while True:
-            try:
-                return await step()
-            except (ConnectionLost, ReplyError) as error:
-                if self._is_stopped or not is_away(error):
-                    raise
-                await deferLater(as_interface(self._reactor), LOOK_AGAIN_S)
+        await insist(self._reactor, step, LOOK_AGAIN_S, lambda: self._is_stopped)
 
     async def _restore(self, node: str, restored: list[str]) -> None:
         """Claim the accounts of this node, and restore their sessions."""
