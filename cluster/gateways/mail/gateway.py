@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.logger import Logger
 
 from cluster.base import reasons
+from cluster.base.clock import Clock
+from cluster.base.storage import insist
 from cluster.components.gateway import Gateway, Service, contact_address
 from cluster.gateways.delivery_receipts import RECEIPTS, wants_receipt
 from cluster.gateways.mail.addresses import Account, Addresses, Unknown
@@ -40,6 +43,7 @@ class MailGateway(Gateway):
 
     def __init__(
         self,
+        clock: Clock,
         addresses: Addresses,
         queue: OutboundQueue,
         ledger: Ledger,
@@ -49,6 +53,7 @@ class MailGateway(Gateway):
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
+        self._clock = clock
         self._addresses = addresses
         self._queue = queue
         self._ledger = ledger
@@ -103,7 +108,7 @@ class MailGateway(Gateway):
                 sent=sent, trace_id=trace_id,
             )
         )  # fmt: skip
-        await self._ledger.note(id, sent)
+        await insist(self._clock, partial(self._ledger.note, id, sent))  # it is on its way: no error is true any more
 
     def _is_ours(self, recipient: str) -> StanzaError:
         try:

@@ -44,7 +44,9 @@ class MailService:
         self.queue = OutboundQueue(
             clock, spool, relay, bounces.failed, tracer, settings.name, now_utc_s=now_utc_s, jitter=jitter
         )
-        self.gateway = MailGateway(addresses, self.queue, ledger, bounces, tracer, now_utc_s=now_utc_s, new_id=new_id)
+        self.gateway = MailGateway(
+            clock, addresses, self.queue, ledger, bounces, tracer, now_utc_s=now_utc_s, new_id=new_id
+        )
         inbound = Inbound(
             clock, settings, addresses, ledger, bounces, tracer, send,
             lambda address: contact_jid(self.gateway, settings.domain, address), new_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
@@ -11,7 +12,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base import reasons
+from cluster.base.clock import Clock
 from cluster.base.settled import Settled, until_settled
+from cluster.base.storage import insist, log_failed
 from cluster.components.connection import Overloaded
 from cluster.gateways.delivery_receipts import wants_receipt
 from cluster.gateways.repetition import key_of
@@ -57,6 +60,7 @@ class Outbound:
 
     def __init__(
         self,
+        clock: Clock,
         esme: Esme,
         table: Table[Submission],
         done: Done,
@@ -72,6 +76,7 @@ class Outbound:
     ) -> None:
         """`own_number`: the sender for users without a registered number. `first_reference`: another one at each
         start."""
+        self._clock = clock
         self._esme = esme
         self._table = table
         self._done = done
@@ -164,7 +169,7 @@ class Outbound:
             for part in parts
         ]
         settling = Deferred.fromCoroutine(self._settle(name, submission, answers))
-        settling.addErrback(lambda failure: self._log.failure("a submission was not settled", failure))
+        settling.addErrback(partial(log_failed, self._log, "Settling a submission"))
         settling.addBoth(self._settled, submission)
 
     def _settled(self, _: object, submission: Submission) -> None:
@@ -186,12 +191,12 @@ class Outbound:
             self._tracer.record(Event.BOUNCED, submission.stanza, str(error), reason=reasons.NETWORK_REFUSES)
             if not await self._told(submission.stanza.error(error)):
                 return  # the table keeps the message: the next process tries again
-            await self._receipts.forget(name)
+            await insist(self._clock, partial(self._receipts.forget, name))
         else:
-            await self._receipts.expect_all(name)
+            await insist(self._clock, partial(self._receipts.expect_all, name))
         if submission.key:
-            await self._done.note(submission.key)
-        await self._table.delete(name)
+            await insist(self._clock, partial(self._done.note, submission.key))
+        await insist(self._clock, partial(self._table.delete, name))  # otherwise the next process sends it again
         self._under_way.discard(submission.key)
 
     async def _told(self, error: Stanza) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.backoff import Backoff
 from cluster.base.clock import Clock
+from cluster.base.storage import insist, is_away, log_failed
 from cluster.protocols.smtp.port import Mail, Spool
 from cluster.protocols.smtp.relay import Relay
 from cluster.protocols.smtp.schedule import Schedule
@@ -240,8 +242,9 @@ class OutboundQueue:
         self._under_way.add(mail.id)
         try:
             await self._on_failed(mail, answer)
-        except Exception:  # the mail is kept until its sender is told
-            self._log.failure("the sender of {id} could not be told of its failure; tried again", id=mail.id)
+        except Exception as error:  # the mail is kept until its sender is told
+            if not is_away(error):
+                self._log.failure("the sender of {id} could not be told of its failure; tried again", id=mail.id)
             self._under_way.discard(mail.id)
             self._schedule.again(msgspec.structs.replace(mail, due_utc_s=self._now_utc_s() + LONGEST_PAUSE_S))
             self._pump()
@@ -254,12 +257,10 @@ class OutboundQueue:
         self._forget(mail)
         if self._schedule.done(mail):
             self._pump()
-        await self._spool.drop(mail.id)
+        await insist(self._clock, partial(self._spool.drop, mail.id))  # otherwise the next process sends it again
 
     def _run(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
-        Deferred.fromCoroutine(work).addErrback(
-            lambda failure: self._log.failure("a mail's state could not be kept; it may be sent again", failure)
-        )
+        Deferred.fromCoroutine(work).addErrback(partial(log_failed, self._log, "Storing the state of a mail"))
 
     def _abort(self) -> None:
         for courier in [*self._connected]:

@@ -177,6 +177,35 @@ def test_redis_is_away(network: MailNetwork, romeo: Client) -> None:
     assert network.service.queue.waiting == 0
 
 
+def test_redis_is_away_when_a_mail_was_sent(network: MailNetwork, romeo: Client) -> None:
+    """Found by `xmpplab simulate`: the next process would send it again."""
+    drop, is_away = network.spool.drop, True
+    network.spool.drop = lambda id: fail(ConnectionLost()) if is_away else drop(id)
+    say(network, romeo, "<body>x</body>")
+    assert [mail["text"] for mail in network.inbox()] == ["x"]
+    network.advance(3)
+    assert len(at_once(network.spool.load())) == 1
+    is_away = False
+    network.advance(1)
+    assert at_once(network.spool.load()) == []
+
+
+def test_redis_is_away_when_a_mail_is_on_its_way(network: MailNetwork, romeo: Client) -> None:
+    """Its sender is not told to try again: it would arrive twice."""
+    note, is_away = network.ledger.note, True
+
+    def call(key: str, record: object) -> object:
+        return fail(ConnectionLost()) if is_away and not key.startswith("from ") else note(key, record)
+
+    network.ledger.note = call
+    say(network, romeo, "<body>x</body>")
+    assert not refused(romeo)
+    is_away = False
+    network.advance(1)
+    assert not refused(romeo)
+    assert at_once(network.ledger.find(network.key())) is not None
+
+
 # --- reports
 
 

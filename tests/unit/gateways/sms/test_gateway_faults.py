@@ -173,6 +173,30 @@ def test_a_message_that_could_not_be_kept_may_come_again(running: GatewayWorld) 
     assert running.inbox() == ["hi"]
 
 
+@pytest.mark.parametrize("failing", ["awaited.put", "done.note", "submissions.delete"])
+def test_what_was_sent_is_forgotten_when_the_storage_is_back(running: GatewayWorld, failing: str) -> None:
+    """Found by `xmpplab simulate`: otherwise the next process sends it again."""
+    part, _, method = failing.partition(".")
+    table = getattr(running.store, part)
+    works, is_away = getattr(table, method), True
+
+    async def call(*arguments: object) -> None:
+        if is_away:
+            raise ConnectionLost
+        await works(*arguments)
+
+    setattr(table, method, call)
+    with capturedLogs() as logged:
+        say(running, with_stanza_id(chat("hi"), "1", MONTAGUE))
+        running.go(3)
+        assert len(running.run(running.store.submissions.load())) == 1
+        is_away = False
+        running.go(1)
+    assert running.run(running.store.submissions.load()) == {}
+    assert running.inbox() == ["hi"]
+    assert not [each for each in logged if "log_failure" in each]
+
+
 def test_nobody_waits_for_ever(world: GatewayWorld) -> None:
     world.start_gateway()
     say(world, chat("hi"))
