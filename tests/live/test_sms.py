@@ -117,11 +117,13 @@ def test_the_dictionary_bot_answers_a_phone(lab: RunningLab) -> None:
     script = ROOT / "examples" / "dictbot.py"
     argv = [sys.executable, str(script), "benvolio@montague.lit", "secret", host, port, lab.ps()["ca_file"]]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as bot:
-        assert bot.stdout
-        assert "is ready" in bot.stdout.readline()
-        lab.command("phone", "fc1", "send", "benvolio@montague.lit", "roster")
-        text_with(lab, "roster: the list of one's contacts")
-        bot.terminate()
+        try:
+            assert bot.stdout
+            assert "is ready" in bot.stdout.readline()
+            lab.command("phone", "fc1", "send", "benvolio@montague.lit", "roster")
+            text_with(lab, "roster: the list of one's contacts")
+        finally:
+            bot.terminate()  # otherwise a failure waits for its end
 
 
 @pytest.mark.parametrize(

@@ -51,12 +51,19 @@ def swarm(engine: docker.DockerClient) -> Iterator[docker.DockerClient]:
         yield engine
 
 
+def states(manager: docker.DockerClient) -> list[str]:
+    """Of the machines of its swarm."""
+    return [machine.attrs["Status"]["State"] for machine in manager.nodes.list()]
+
+
 @pytest.fixture
 def second(engine: docker.DockerClient) -> Iterator[SecondEngine]:
     """A second machine, in the swarm of the first."""
     with second_engine(engine) as machine, managing(engine, FIRST):
         token = engine.swarm.attrs["JoinTokens"]["Worker"]
         machine.client.swarm.join([f"{FIRST}:2377"], token, advertise_addr=SECOND)
+        # nothing is placed on a machine that is not ready yet, and nothing moves to it later
+        assert wait_until(lambda: states(engine) == ["ready", "ready"], PATIENCE_S)
         yield machine
 
 
