@@ -59,7 +59,8 @@ def look(folder: LabFolder, node: NodeState) -> NodeView:
 
 
 def links(folder: LabFolder, plan: Plan) -> list[LinkView]:
-    """The links that were ever used or have faults; empty if Redis does not answer, as in a lab that is down."""
+    """The links between domains that were ever used or have faults; empty if Redis does not answer, as in a lab that is
+    down."""
     with suppress(LabError), connected(folder.secrets()[ADMIN], REDIS_PATIENCE_S) as redis:
         return links_over(redis, plan)
     return []
@@ -75,7 +76,7 @@ def links_over(redis: Any, plan: Plan) -> list[LinkView]:
         pipeline.smembers(keys.peers(domain))
     peers = zip(names, pipeline.execute(), strict=True)
     opened = [(peer.decode(errors="replace"), to) for to, found in peers for peer in found]
-    opened = [(from_, to) for from_, to in opened if from_.partition("/")[0] in names]
+    opened = [(from_, to) for from_, to in opened if (domain := from_.partition("/")[0]) in names and domain != to]
     for from_, to in opened:
         pipeline.xinfo_stream(keys.link(to, from_))
     waiting: Counter[tuple[str, str]] = Counter()

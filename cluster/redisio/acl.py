@@ -21,7 +21,7 @@ def rules(keys: Keys, domain: str, password: str, peers: Collection[str] | None 
     """The arguments of `ACL SETUSER <name>` for the server of a domain. Each selector is one right.
 
     A server may read and change what it owns: its store, its control keys, the links into its domain. Elsewhere it may
-    only append: to the journal, and to the links out of its own domain, with `peers` to those domains only; and read
+    only append: to the journal, and to the links out of its own domain, with `peers` to it and those only; and read
     the list of domains. Any server may publish on a doorbell, which costs its reader one look at most; only the writer
     of a link can announce entries on it.
 
@@ -30,7 +30,7 @@ def rules(keys: Keys, domain: str, password: str, peers: Collection[str] | None 
     """
     own = _literal(domain)
     prefix = _literal(keys.prefix)
-    ends = ["*"] if peers is None else [_literal(peer) for peer in peers]
+    ends = ["*"] if peers is None else [_literal(peer) for peer in (domain, *peers)]
     return [
         *part_rules(keys, domain, password),
         *_allowed(_READER),

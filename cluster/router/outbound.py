@@ -76,8 +76,8 @@ class Outbound:
         return {self.domain.partition("/")[0], *(f"{before}{node}" for node in nodes)} - {self.domain}
 
     def leads_to(self, to: str) -> bool:
-        """Whether a link from here to this end is allowed, if the end exists."""
-        return self._peers is None or to in self._peers
+        """Whether a link from here to this end is allowed, if the end exists: that to the domain itself always is."""
+        return self._peers is None or to in self._peers or to == self.domain.partition("/")[0]
 
     def start(self, bounce: Bounce) -> None:
         """Carry stanzas, over this and each later connection."""

@@ -266,6 +266,15 @@ class Routing:
         send = self._nodes.send_home if home else self._nodes.send
         return send(node, Deliver(stanza, place))
 
+    def over_own_link(self, stanza: Stanza) -> Settled:
+        """Send a stanza for a service of this domain over the link of the domain to itself: it is there until it has
+        settled, also when this process crashes."""
+        return self._router.link(self.jid.domainpart).send(stanza)
+
+    def is_of_own_link(self, place: str) -> bool:
+        """Whether this is a place in that link."""
+        return place.startswith((f"{self.jid.domainpart}:", f"{self.jid.domainpart}/"))
+
     # --- errors
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> Settled:

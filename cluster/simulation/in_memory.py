@@ -110,4 +110,4 @@ class InProcess(Attachment):
 def _linked(plan: Plan) -> Callable[[str, str], bool]:
     """Whether a link leads from one domain to another."""
     peers = {node.domain: frozenset(node.peers) for node in plan.ours if node.peers is not None}
-    return lambda from_, to: from_ not in peers or to in peers[from_]
+    return lambda from_, to: from_ not in peers or to == from_ or to in peers[from_]

@@ -30,6 +30,9 @@ MAX_WAITING = 100
 them, so that a crash does not lose them; together with those of a second component that is away they must not fill the
 link that they came over (MAX_UNSETTLED of router/guard.py)."""
 
+MAX_AWAITED = 8
+"""Stanzas at the component whose acknowledgement a sender at this node waits for; further ones go over the link of the
+domain to itself, so that the server reads on from a client (MAX_UNSETTLED of c2s/client_stream.py)."""
 
 ALONE_AFTER = 2
 """Streams that ended before the component acknowledged a stanza; the stanza is then sent alone, to find the one that
@@ -109,6 +112,8 @@ class Component:
         self._sent: deque[_Pending] = deque()
         """Passed to its stream."""
         self._waiting: deque[_Pending] = deque()
+        self._underway = 0
+        """Stanzas of senders at this node that are in the link of the domain to itself; later ones go the same way."""
 
     @property
     def is_connected(self) -> bool:
@@ -116,15 +121,18 @@ class Component:
         return self._outbox is not None
 
     def deliver(self, stanza: Stanza, place: str) -> Settled:
-        """A sender at this node does not wait for the component; MAX_WAITING bounds what waits here."""
+        """A sender at this node does not wait for a component that is away or slow: its stanza does, in a link."""
         if place:
+            self._underway -= bool(self._underway) and self._routing.is_of_own_link(place)
             return self._take(stanza)
         if len(stanza.raw) > CARRIED.max_bytes:
             return self._routing.too_large(stanza)
+        if self._outbox is None or self._waiting or self._underway or len(self._sent) >= MAX_AWAITED:
+            self._underway += 1
+            return self._routing.over_own_link(stanza)
         if stanza.kind == "message":  # it may arrive twice, and is then recognised by its id
             stanza = with_stanza_id(stanza, self._new_id(), self._routing.jid)
-        self._take(stanza)
-        return None
+        return self._take(stanza)
 
     def _take(self, stanza: Stanza) -> Settled:
         """Send it, now or when the component is connected."""

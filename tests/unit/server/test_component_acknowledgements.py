@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.server.components.component import MAX_WAITING, WAIT_S
+from cluster.server.components.component import MAX_AWAITED, MAX_WAITING, WAIT_S
 from cluster.server.components.component_stream import MAX_UNSETTLED
 from cluster.store.memory import memory_store
 from cluster.streams.outbox import MAX_UNSENT_BYTES
@@ -46,6 +46,24 @@ def test_what_was_not_acknowledged_waits_for_the_next_stream(network: Network, e
     assert numbers(again) == ["0", "1", "2", "3"]
     again.drop()
     assert numbers(join(network)) == []  # that one has acknowledged them
+
+
+def test_a_client_hears_that_it_is_safe_when_the_component_has_it(network: Network) -> None:
+    """Or when a link has it, as where too much is at the component: the server reads on from the client."""
+    until: Deferred[None] = Deferred()
+    join(network, until=until)
+    romeo = network.client("romeo@montague.lit/pda")
+    romeo.send("<enable xmlns='urn:xmpp:sm:3'/>")
+    ask = "<r xmlns='urn:xmpp:sm:3'/>"
+    network.say(romeo, text(PHONE) + ask)
+    assert romeo.output.endswith(b"<a xmlns='urn:xmpp:sm:3' h='0'/>")
+    network.say(romeo, text(PHONE) * (MAX_AWAITED + 1))
+    queue = network.links.queue(MONTAGUE, MONTAGUE)
+    assert sum(len(entry.items) for entry in queue.entries) == 2
+    until.callback(None)
+    network.say(romeo, ask)
+    assert f"h='{MAX_AWAITED + 2}'/>".encode() in romeo.output
+    assert not queue.entries
 
 
 def test_it_is_refused_when_the_component_does_not_come_back(network: Network) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from cluster.server.components.component import MAX_WAITING, WAIT_S
 from cluster.streams.outbox import MAX_UNSENT_BYTES
+from tests.components import ComponentPeer
 from tests.network import CAPULET, MONTAGUE, Network
-from tests.unit.server.component_network import PHONE, SMS, join, text, with_components
+from tests.unit.server.component_network import PHONE, SECRET, SMS, join, text, with_components
 
 
 @pytest.fixture
@@ -59,6 +60,28 @@ def test_so_many_wait(network: Network) -> None:
     network.say(romeo, "".join(text(PHONE, f"{number:03}") for number in range(MAX_WAITING + 5)))
     assert romeo.take() == [f"message/error {PHONE}: wait remote-server-timeout"] * 5
     assert [line.split(" -> ")[0][-3:] for line in join(network).take()] == [f"{n:03}" for n in range(MAX_WAITING)]
+
+
+def test_what_waits_outlives_the_server(network: Network) -> None:
+    """Found by `xmpplab simulate`: what a client of the component's node had sent was lost with that."""
+    romeo = network.client("romeo@montague.lit/pda")
+    network.say(romeo, text(PHONE, "1"))
+    network.say(romeo, text(PHONE, "2"))
+    network.kill(MONTAGUE)
+    network.start(MONTAGUE)
+    assert [line.split(" -> ")[0][-1] for line in join(network).take()] == ["1", "2"]
+
+
+def test_what_is_sent_as_the_component_returns_overtakes_nothing(network: Network) -> None:
+    romeo = network.client("romeo@montague.lit/pda")
+    romeo.send(text(PHONE, "1"))
+    sms = ComponentPeer(network.servers[MONTAGUE].components, SMS, SECRET)
+    network.add(sms)
+    for number in range(2, 10):
+        romeo.send(text(PHONE, str(number)))
+        network.clock.advance(0)
+    network.settle()
+    assert [line.split(" -> ")[0][-1] for line in sms.take()] == [str(number) for number in range(1, 10)]
 
 
 def test_what_came_over_a_link_settles_when_it_is_delivered(network: Network) -> None:
