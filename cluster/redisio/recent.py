@@ -34,7 +34,7 @@ class RecentValues:
 
     async def put(self, key: str, value: bytes) -> None:
         """Store the value."""
-        table, table_before = self._tables()
+        table, table_before, _ = self._tables()
         written = self._client.execute("HSET", table, key, value)
         self._client.post("EXPIRE", table, 2 * self._period_s)
         size: Deferred[int] = self._client.execute("HLEN", table).addErrback(_unknown)
@@ -50,9 +50,10 @@ class RecentValues:
                 return value
         return None
 
-    def _tables(self) -> tuple[str, str]:
+    def _tables(self) -> tuple[str, str, str]:
+        """Of this period, the one before, and the next one, in which values were stored if the clock was set back."""
         period = int(self._now_utc_s() // self._period_s)
-        return f"{self._key}-{period}", f"{self._key}-{period - 1}"
+        return f"{self._key}-{period}", f"{self._key}-{period - 1}", f"{self._key}-{period + 1}"
 
 
 def _unknown(failure: Failure) -> int:

@@ -61,6 +61,8 @@ class Selection(msgspec.Struct, frozen=True):
     """The places of a page's messages in the archive, and the rest of the page."""
 
     places: list[int]
+    times_utc_s: list[float]
+    """Of the messages at these places."""
     first_index: int
     count: int
     is_complete: bool
@@ -75,14 +77,25 @@ class Selection(msgspec.Struct, frozen=True):
     def page(self, read: Sequence[ArchivedMessage | None]) -> Page:
         """The page of these messages; None stands for a message that was forgotten meanwhile."""
         left = len(self.places) - len(read)
-        messages = [each for each in (reversed(read) if self.is_backwards else read) if each is not None]
+        times_utc_s = self.times_utc_s[::-1] if self.is_backwards else self.times_utc_s
+        timed = [each and _at(each, time_utc_s) for each, time_utc_s in zip(read, times_utc_s, strict=False)]
+        messages = [each for each in (reversed(timed) if self.is_backwards else timed) if each is not None]
         first_index = self.first_index + (left if self.is_backwards else 0)
         return Page(messages, first_index, self.count, self.is_complete and not left)
 
 
 def select(archive: Sequence[Entry], owner: Jid, query: Query) -> Selection:
-    """Select a page of the owner's archive, which is in order. Raises UnknownId."""
-    places = {entry.id: place for place, entry in enumerate(archive)}
+    """Select a page of the owner's archive, which is in order. Raises UnknownId.
+
+    No message is earlier than the one before it (XEP-0313 section 3.1), also where the clock of a node was set back:
+    otherwise a client that asks for what came since the last message that it saw would miss some.
+    """
+    places: dict[str, int] = {}
+    times_utc_s: list[float] = []
+    latest_utc_s = 0.0
+    for place, entry in enumerate(archive):
+        places[entry.id] = place
+        times_utc_s.append(latest_utc_s := max(latest_utc_s, entry.came_utc_s))
 
     def place_of(id: str) -> int:
         if id not in places:
@@ -95,7 +108,7 @@ def select(archive: Sequence[Entry], owner: Jid, query: Query) -> Selection:
     matching = [
         place
         for place in wanted
-        if begin <= place < end and query.matches(owner, (entry := archive[place]).came_utc_s, entry.from_, entry.to)
+        if begin <= place < end and query.matches(owner, times_utc_s[place], (entry := archive[place]).from_, entry.to)
     ]
     first = bisect_right(matching, place_of(query.page_after)) if query.page_after else 0
     last = bisect_left(matching, place_of(query.page_before)) if query.page_before else len(matching)
@@ -104,4 +117,12 @@ def select(archive: Sequence[Entry], owner: Jid, query: Query) -> Selection:
     else:
         start, stop = first, min(last, first + query.max)
     is_complete = stop - start >= last - first
-    return Selection(matching[start:stop], start, len(matching), is_complete, query.page_before is not None)
+    chosen = matching[start:stop]
+    times = [times_utc_s[place] for place in chosen]
+    return Selection(chosen, times, start, len(matching), is_complete, query.page_before is not None)
+
+
+def _at(message: ArchivedMessage, time_utc_s: float) -> ArchivedMessage:
+    if message.came_utc_s == time_utc_s:
+        return message
+    return msgspec.structs.replace(message, came_utc_s=time_utc_s)

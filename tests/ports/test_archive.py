@@ -68,6 +68,24 @@ def test_what_was_archived_just_now_is_found_in_the_order_of_the_calls(check: Ch
     check(scenario)
 
 
+def test_a_clock_that_is_set_back_does_not_set_back_an_archive(check: Check) -> None:
+    """The clock of a node may be wrong, and be set right: clients ask for what came since the last one that they saw."""
+
+    async def scenario(store: Store) -> None:
+        for number, came_utc_s in enumerate([1.0, 601.0, 2.0, 602.0]):
+            message = msgspec.structs.replace(archived(number), came_utc_s=came_utc_s)
+            await store.archives.append("romeo", message, MANY)
+        page = await store.archives.query(ROMEO, Query())
+        assert [(each.id, each.came_utc_s) for each in page.messages] == [
+            ("m0", 1.0), ("m1", 601.0), ("m2", 601.0), ("m3", 602.0),
+        ]  # fmt: skip
+        assert ids(await store.archives.query(ROMEO, Query(start_utc_s=601.0))) == ["m1", "m2", "m3"]
+        assert ids(await store.archives.query(ROMEO, Query(end_utc_s=600.0))) == ["m0"]
+        assert [each.came_utc_s for each in (await store.archives.query(ROMEO, Query(ids=("m2",)))).messages] == [601.0]
+
+    check(scenario)
+
+
 def test_a_full_archive_forgets_the_oldest(check: Check) -> None:
     async def scenario(store: Store) -> None:
         for number in range(5):

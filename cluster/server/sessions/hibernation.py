@@ -26,11 +26,11 @@ class Hibernation:
         assert session.sm is not None
         self._session = session
         self._gone = gone
-        now_s, now_utc_s = clock.seconds(), persister.now_utc_s()
-        broken_utc_s = now_utc_s if session.broken_utc_s is None else session.broken_utc_s
+        now_s = clock.seconds()
+        broken_utc_s = persister.now_utc_s() if session.broken_utc_s is None else session.broken_utc_s
         until_s = session.resumable_until_s
-        if until_s is None:  # its stream broke now; or in an earlier process, whose clock was another one
-            until_s = now_s + session.sm.timeout_s - max(0.0, now_utc_s - broken_utc_s)
+        if until_s is None:  # its stream broke now; or in an earlier process, whose clock may have been a wrong one
+            until_s = now_s + session.sm.timeout_s
         self._timer = clock.callLater(max(0.0, until_s - now_s), self._on_timeout)
         session.move(self._write, self._end, self._leave, broken_utc_s)
         session.resumable_until_s = until_s

@@ -52,9 +52,11 @@ class History:
         return any(said.id == id for said in self._said)
 
     def add(self, id: str, message: Stanza, came_utc_s: float) -> None:
-        """Add it as the newest."""
+        """Add it as the newest; no earlier than the one before it, also where the clock was set back."""
         if message.trace_id:  # what a newcomer gets later is no copy of what is followed
             message = msgspec.structs.replace(message, trace_id="")
+        if self._said:
+            came_utc_s = max(came_utc_s, self._said[-1].came_utc_s)
         self._said.append(Said(id, message, came_utc_s))
         self._size_bytes += len(message.raw)
         while len(self._said) > MAX_MESSAGES or self._size_bytes > MAX_BYTES:

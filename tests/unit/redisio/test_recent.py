@@ -1,4 +1,4 @@
-"""What is remembered for a while has a bound."""
+"""What is remembered for a while has a bound, and outlives a clock that is set."""
 
 from __future__ import annotations
 
@@ -56,3 +56,24 @@ def test_a_connection_that_is_lost_fails_once_and_is_not_logged() -> None:
         assert failures.pop().type is ConnectionLost
         gc.collect()
     assert logged == []
+
+
+def test_a_clock_that_is_set_back_forgets_nothing(keys: Keys, valkey: Valkey, reactor_thread: ReactorThread) -> None:
+    """By a second, from one period into the one before."""
+    user = f"{keys.prefix}:{DOMAIN}"
+    valkey.make_user(user, part_rules(keys, DOMAIN, "pw"))
+    now_utc_s = 60_000.5
+
+    async def scenario() -> None:
+        nonlocal now_utc_s
+        client = RedisClient(
+            reactor_thread.reactor, RedisUrl.parse(valkey.url_of(user.replace(":", "%3A"), "pw")), lambda: 0.0
+        )
+        await client.connect()
+        values = RecentValues(client, keys.gateway(DOMAIN, "ledger"), 60, lambda: now_utc_s)
+        await values.put("a", b"1")
+        now_utc_s -= 1
+        assert await values.get("a") == b"1"
+        await client.close()
+
+    reactor_thread.run(scenario)

@@ -227,6 +227,15 @@ def test_history(play: Play, romeo: Client, history: str, expected: list[str]) -
     assert [each for each in got if "before" in each] == [f"romeo: {body} (before)" for body in expected]
 
 
+def test_a_clock_that_is_set_back_hides_no_history(play: Play, romeo: Client) -> None:
+    play.speak(romeo, "1")
+    play.network.wall_clock_set_by_s = -600.0
+    play.speak(romeo, "2")
+    play.network.wall_clock_set_by_s = 0.0
+    got = play.enter(play.online(BENVOLIO), "benvolio", x="<history since='2023-11-14T22:13:20Z'/>")
+    assert [each for each in got if "before" in each] == ["romeo: 1 (before)", "romeo: 2 (before)"]
+
+
 def test_a_limit_in_characters_counts_whole_stanzas(play: Play, romeo: Client) -> None:
     for body in ("a", "b"):
         play.speak(romeo, body)
