@@ -16,13 +16,12 @@ from cluster.base.clock import Clock
 from cluster.base.storage import insist, is_away, log_failed
 from cluster.protocols.smtp.port import Mail, Spool
 from cluster.protocols.smtp.relay import Relay
-from cluster.protocols.smtp.schedule import Schedule
+from cluster.protocols.smtp.schedule import LONGEST_PAUSE_S, Schedule
 from cluster.protocols.smtp.sender import Answer, SmtpSender
 from cluster.trace.hop import Event, Tracer
 
 FIRST_PAUSE_S = 5.0
 """Pause after the first temporary refusal, or the first lost connection; doubled each time."""
-LONGEST_PAUSE_S = 900.0
 MAX_CONNECTIONS = 4
 MAX_MAILS = 10_000
 MAX_BYTES = 64 << 20

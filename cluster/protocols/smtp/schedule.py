@@ -10,6 +10,9 @@ from itertools import count
 from cluster.base.clock import Clock
 from cluster.protocols.smtp.port import Mail
 
+LONGEST_PAUSE_S = 900.0
+"""Between two tries of a mail."""
+
 
 class Schedule:
     """The mails that wait to be tried."""
@@ -34,8 +37,11 @@ class Schedule:
             self.again(mail)
 
     def again(self, mail: Mail) -> None:
-        """Schedule the mail for the time at which it is due, ahead of the later ones of its sender and recipient."""
-        due_s = self._clock.seconds() + max(0.0, round(mail.due_utc_s - self._now_utc_s(), 3))
+        """Schedule the mail for the time at which it is due, ahead of the later ones of its sender and recipient.
+
+        By a clock that was set back since, that may be too far away.
+        """
+        due_s = self._clock.seconds() + min(LONGEST_PAUSE_S, max(0.0, round(mail.due_utc_s - self._now_utc_s(), 3)))
         heapq.heappush(self._later, (due_s, next(self._numbers), mail))
 
     def done(self, mail: Mail) -> bool:
