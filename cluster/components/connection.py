@@ -38,6 +38,11 @@ FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 JOIN_TIMEOUT_S = 10.0
 """Time limit from the connection to the end of the handshake."""
+LOOK_S = 5.0
+"""How often it looks whether the server, if it acknowledges, has said something since, and asks it otherwise: a machine
+that loses its power says nothing more, and without data TCP does not notice."""
+SILENT_LOOKS = 3
+"""After more in a row without a word the connection is given up."""
 MAX_WAITING = 1_000
 MAX_WAITING_BYTES = 32 << 20
 """Stanzas that may wait for the server, and their bytes. Beyond that the foreign network has to wait or to try
@@ -221,6 +226,7 @@ class _ComponentProtocol(Protocol):
         self._reason = ""
         self._has_joined = False
         self._timer: DelayedCall | None = None
+        self._silent_looks = 0
         self._unsettled: Unsettled
         self.transport: Any = None
 
@@ -231,6 +237,7 @@ class _ComponentProtocol(Protocol):
         self._flush()
 
     def dataReceived(self, data: bytes) -> None:
+        self._silent_looks = 0
         self._stream.receive_data(data)
         for event in self._stream.events():
             match event:
@@ -241,6 +248,7 @@ class _ComponentProtocol(Protocol):
                 case Joined():
                     self._cancel_timer()
                     self._has_joined = True
+                    self._look_later()
                     self.transport.registerProducer(self, True)
                     self._component.joined(self)
                 case Closed():
@@ -250,6 +258,18 @@ class _ComponentProtocol(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel_timer()
         self._component.left(self, self._reason or reason.getErrorMessage())
+
+    def _look_later(self) -> None:
+        self._timer = self._component.clock.callLater(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        self._silent_looks += 1
+        if self._silent_looks > SILENT_LOOKS:
+            self._reason = "the server does not answer"
+            self.transport.abortConnection()
+        elif self._silent_looks == 1 or self._stream.ask():
+            self._look_later()
+            self._flush()
 
     def send(self, stanza: Stanza) -> bool:
         """Write a stanza; returns whether the server is going to acknowledge it."""

@@ -25,7 +25,7 @@ from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.content_namespace import into_stream, out_of_stream
 from cluster.xmpp.streams.events import Closed, Misaddressed
-from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged, enabled, read_count
+from cluster.xmpp.streams.sm import REQUEST, StreamManagement, Unacknowledged, enabled, read_count
 from cluster.xmpp.streams.stamp import MalformedTo
 from cluster.xmpp.streams.stream import Stream
 
@@ -95,6 +95,14 @@ class ComponentStream(Stream[ComponentEvent]):
         if self.state is not ComponentState.CLOSED:
             self.management.settled(waited_for)
             self._output.append(self.management.tell(self.management.handled))
+
+    def ask(self) -> bool:
+        """Request an acknowledgement, which shows that the peer is there (XEP-0198 section 4); False if it sends
+        none."""
+        if self.management is None or self.state is ComponentState.CLOSED:
+            return False
+        self._output.append(REQUEST)
+        return True
 
     def _handle(self, child: StreamHeader | Slice | StreamEnd) -> ComponentEvent | Closed | None:
         if isinstance(child, StreamHeader):

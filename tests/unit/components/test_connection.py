@@ -15,8 +15,10 @@ from cluster.components.connection import (
     FIRST_RETRY_S,
     JOIN_TIMEOUT_S,
     LONGEST_RETRY_S,
+    LOOK_S,
     MAX_UNSETTLED,
     MAX_WAITING,
+    SILENT_LOOKS,
     Overloaded,
 )
 from cluster.gateways.repetition import key_of
@@ -227,6 +229,17 @@ def test_a_server_that_says_nothing(network: GatewayNetwork) -> None:
     assert network.endpoint.cable.is_closed
     network.advance(FIRST_RETRY_S)
     assert network.connection.is_joined
+
+
+def test_a_server_that_says_nothing_more(network: GatewayNetwork) -> None:
+    """Its machine has lost its power: nobody is told."""
+    network.start()
+    network.advance(60)
+    assert network.connection.is_joined, "it was asked, and it answered"
+    cable = network.endpoint.cable
+    cable.wire.pauseProducing()
+    network.advance((SILENT_LOOKS + 1) * LOOK_S)
+    assert cable.is_closed
 
 
 def test_a_flood_is_not_read_while_the_gateway_is_busy(network: GatewayNetwork) -> None:
