@@ -21,8 +21,8 @@ class PipelinedReply(Deferred[Any]):
 
     @property
     def is_pipelined(self) -> bool:
-        """Whether all of its parts are sent."""
-        return self.is_sent and all(is_pipelined(part) for part in self.parts)
+        """Whether all of its parts are sent, or done."""
+        return self.is_sent and all(part.called or is_pipelined(part) for part in self.parts)
 
 
 def is_pipelined(awaited: object) -> bool:
