@@ -29,16 +29,18 @@ class Host:
     """The reactor of one simulated process. It has no threads."""
 
     __slots__ = (
-        "_last_port", "_listening", "_transports", "address", "life", "most_unsent_bytes", "network", "running",
+        "_ahead_s", "_last_port", "_listening", "_transports", "address", "life", "most_unsent_bytes", "network", "running",
         "timeline",
     )  # fmt: skip
 
-    def __init__(self, network: Network, address: str) -> None:
+    def __init__(self, network: Network, address: str, ahead_s: float = 0.0) -> None:
+        """`ahead_s`: what its clock shows beyond the time of the network, though never less than 0. It is steady."""
         self.network = network
         self.timeline = network.timeline
         self.address = address
         self.life = Life()
         self.running = True
+        self._ahead_s = max(ahead_s, -self.timeline.now_ns / NS)
         self.most_unsent_bytes = 0
         """The maximum of bytes that waited at this end of one connection."""
         self._transports: dict[Transport, None] = {}
@@ -48,8 +50,8 @@ class Host:
     # --- IReactorTime
 
     def seconds(self) -> float:
-        """The current time, which all hosts share."""
-        return self.timeline.now_ns / NS
+        """The current time by its clock."""
+        return self.timeline.now_ns / NS + self._ahead_s
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: object, **kwargs: object) -> Any:
         """Call it after `delay` seconds. Raises ValueError for a delay that is negative or not finite."""

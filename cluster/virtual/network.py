@@ -26,14 +26,15 @@ class Network:
         self.sent_bytes = 0
         """Bytes that all hosts sent, with the overhead of TLS."""
         self._suspended: list[object] = []
+        self._dark: set[str] = set()
         self._seed = seed
         self._wire = wire
         self._wires: dict[tuple[str, str], Wire] = {}
         self._paths: dict[tuple[str, str], Path] = {}
 
-    def host(self, address: str) -> Host:
-        """Start a process at this address."""
-        return Host(self, address)
+    def host(self, address: str, ahead_s: float = 0.0) -> Host:
+        """Start a process at this address, whose clock is so far ahead."""
+        return Host(self, address, ahead_s)
 
     def keep_suspended(self) -> None:
         """A process has crashed. A coroutine runs its `finally` when it is collected: of a killed process it must not.
@@ -52,6 +53,7 @@ class Network:
         if path is None:
             wire = self._wires.get((from_, to), self._wire)
             path = self._paths[from_, to] = Path(self.timeline, wire, f"{self._seed} {from_} {to}")
+            path.is_cut = from_ in self._dark or to in self._dark
         return path
 
     def cut(self, one: str, other: str) -> None:
@@ -63,6 +65,22 @@ class Network:
         """End a cut."""
         for path in (self.path(one, other), self.path(other, one)):
             path.mend()
+
+    def lose_power(self, address: str) -> None:
+        """Cut a host off from all others, as when its machine is off."""
+        self._dark.add(address)
+        for path in self._paths_of(address):
+            path.is_cut = True
+
+    def regain_power(self, address: str) -> None:
+        """Its machine is on again: what others sent meanwhile, they send again. Without effect where it was not off."""
+        if address in self._dark:
+            self._dark.remove(address)
+            for path in self._paths_of(address):
+                path.mend()
+
+    def _paths_of(self, address: str) -> list[Path]:
+        return [path for ends, path in self._paths.items() if address in ends]
 
 
 def _has_ended(each: Any) -> bool:

@@ -372,10 +372,16 @@ class Transport(Sending):
         self._is_unreachable = True
 
     def vanish(self) -> None:
-        """The process of this end has crashed: drop unsent data, and reset the connection."""
+        """The process of this end has crashed: drop unsent data, and reset the connection.
+
+        Where the path is cut, the other end sends again what was under way, and gets its reset when that arrives.
+        """
         self._drop()
         self.protocol = self.producer = None
-        self.reset()
+        if self._path.is_cut and self.peer is not None and self.peer.in_flight_bytes:
+            self._path.when_mended(self.reset)
+        else:
+            self.reset()
 
     def _drop(self) -> None:
         self.connected, self.disconnected = False, True

@@ -112,6 +112,35 @@ def test_a_process_that_is_killed_behind_a_cut_is_found_out_when_it_is_spoken_to
     assert client.lost is ConnectionLost
 
 
+def test_a_machine_without_power_says_nothing_until_it_is_back() -> None:
+    pair = Pair()
+    client, _ = pair.joined()
+    pair.network.lose_power(THERE)
+    pair.there.crash()
+    client.transport.write(b"are you there?")
+    pair.connect()
+    pair.run(pair.timeline.seconds() + 5)
+    assert (client.lost, pair.clients.failed) == (None, [])
+    pair.network.host(THERE).listenTCP(PORT, pair.servers)
+    pair.network.regain_power(THERE)
+    pair.settle()
+    assert client.lost is ConnectionLost
+    assert len(pair.clients.ends) == 2
+
+
+def test_what_was_under_way_to_it_is_sent_again_and_refused() -> None:
+    pair = Pair()
+    client, _ = pair.joined()
+    client.transport.write(b"hello")
+    pair.network.lose_power(THERE)
+    pair.there.crash()
+    pair.settle()
+    assert client.lost is None
+    pair.network.regain_power(THERE)
+    pair.settle()
+    assert client.lost is ConnectionLost
+
+
 def test_a_host_that_moves_loses_its_connections_without_a_word() -> None:
     pair = Pair()
     client, server = pair.joined()
