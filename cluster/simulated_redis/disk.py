@@ -27,9 +27,12 @@ class AppendOnlyFile:
     def __init__(self, fsync: Fsync) -> None:
         self._flushed = Engine() if fsync is Fsync.EVERYSEC else None
         self._written: list[tuple[Command, Args, int]] = []
+        self.is_behind = False
+        """Something was written since this was set to False."""
 
     def write(self, command: Command, args: Args, now_ms: int) -> None:
         """Append a command that is executed at this time."""
+        self.is_behind = True
         if self._flushed is not None:
             self._written.append((command, args, now_ms))
 

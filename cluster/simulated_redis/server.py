@@ -39,6 +39,12 @@ class SimulatedRedis:
         self.address = address
         self.service_s = 0.0
         """How long it takes for each command: more makes it slow."""
+        self.disk_takes_s: Callable[[], float] | None = None
+        """How long each write to its disk takes: it does nothing else meanwhile, and replies afterwards; None: no time.
+
+        So it is with `appendfsync always`, and otherwise where the disk is slow
+        (https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency/, "Fsync is in progress").
+        """
         self.executed = 0
         """Commands so far."""
         self.on_start: Callable[[Host], object] = lambda host: None
@@ -52,6 +58,8 @@ class SimulatedRedis:
         self._console.user = User("console", ALL_RIGHTS)
         self._host: Host | None = None
         self._loaded_s = 0.0
+        self._is_writing = False
+        """It waits for its disk."""
         self._requests: deque[tuple[Connection, Args]] = deque()
         self._replying: dict[Connection, None] = {}
 
@@ -80,6 +88,7 @@ class SimulatedRedis:
             self._host = None
             self._requests.clear()
             self._replying.clear()
+            self._is_writing = False
             self._program.forget_connections()
 
     def lose_power(self) -> None:
@@ -123,11 +132,11 @@ class SimulatedRedis:
 
     def request(self, connection: Connection, args: Args) -> None:
         """A command has come."""
-        if not self.service_s and not self._requests:
+        if not self.service_s and not self._requests and not self._is_writing:
             self._execute(connection, args)
             return
         self._requests.append((connection, args))
-        if len(self._requests) == 1:
+        if len(self._requests) == 1 and not self._is_writing:
             self._serve_later()
 
     def _serve_later(self) -> None:
@@ -155,11 +164,29 @@ class SimulatedRedis:
         if not self._replying:
             assert self._host is not None  # as above
             if self._host.life.processor is None:
-                self._host.later(self._send_replies)
+                self._host.later(self._end_turn)
             else:  # what a turn writes is sent at its end
-                self._host.at_turn_end(self._send_replies)
+                self._host.at_turn_end(self._end_turn)
         connection.replies.append(raw)
         self._replying[connection] = None
+
+    def _end_turn(self) -> None:
+        """Write what was executed to the disk, then send the replies."""
+        is_behind, self._file.is_behind = self._file.is_behind, False
+        if is_behind and self.disk_takes_s is not None:
+            assert self._host is not None  # as above
+            self._is_writing = True
+            self._host.callLater(self.disk_takes_s(), self._on_written)
+        else:
+            self._send_replies()
+
+    def _on_written(self) -> None:
+        self._is_writing = False
+        self._send_replies()
+        while self._requests and not self.service_s:
+            self._execute(*self._requests.popleft())
+        if self._requests:
+            self._serve_later()
 
     def _send_replies(self) -> None:
         replying, self._replying = self._replying, {}

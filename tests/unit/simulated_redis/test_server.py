@@ -177,3 +177,33 @@ def test_who_does_not_read_what_is_published_is_cut_off(world: World) -> None:
         world.run(0.1)
     assert world.redis.do("PUBLISH", "news", b"x") == 1, "the other one reads"
     assert not renewed
+
+
+def test_a_slow_disk_holds_up_all_commands_and_their_replies(world: World) -> None:
+    world.redis.disk_takes_s = lambda: 0.5
+    got: list[str] = []
+    for name, command in [("set", ("HSET", "a", "b", 1)), ("get", ("HGET", "a", "b"))]:
+        world.client.execute(*command).addCallback(lambda reply, name=name: got.append(name))
+    world.run(0.4)
+    assert world.redis.do("HGET", "a", "b") == b"1"
+    world.client.execute("HGET", "a", "b").addCallback(lambda reply: got.append("later"))
+    world.run(0.05)
+    assert got == []
+    world.run(0.1)
+    assert got == ["set", "get", "later"]
+    assert world.ask("HGET", "a", "b") == b"1"
+    world.redis.disk_takes_s = None
+    world.client.execute("HSET", "a", "b", 2).addCallback(lambda reply: got.append("fast"))
+    world.run(0.01)
+    assert got[-1] == "fast"
+
+
+def test_what_waits_for_a_slow_disk_is_kept_at_a_crash(world: World) -> None:
+    world.redis.disk_takes_s = lambda: 5.0
+    world.client.execute("HSET", "a", "b", 1).addErrback(lambda failure: None)
+    world.run(1)
+    world.redis.crash()
+    world.redis.disk_takes_s = None
+    world.redis.start()
+    world.run(5)
+    assert world.ask("HGET", "a", "b") == b"1"
