@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -158,6 +159,8 @@ def _simulate_people(
             document, added = api.shrink(plan, report=failed[0], router=asked.router, **how)
             tell("")
             shrunk.write(asked.shrink, document, asked.path, added)
+            if about := document.get("about"):  # what it lacks
+                print(about, file=sys.stderr)
         elif asked.shrink is not None:
             shrunk.say_none(asked.shrink)
     if asked.format == "json":

@@ -146,7 +146,7 @@ class MemoryRouter:
         self._receiver: Receiver | None = None
         self._links: dict[str, MemoryLink] = {}
         self._gates: dict[str, EntrySink] = {}
-        self.faults = LinkFaults(clock, domain, tracer, self._count, clock.seconds)
+        self.faults = LinkFaults(clock, domain, tracer, self._count, network.clock.seconds)
 
     def link(self, to_domain: str) -> MemoryLink:
         """The link to this domain."""

@@ -14,6 +14,7 @@ from cluster.router.port import Router
 from cluster.router.s2s.ports import Counts
 from cluster.router.settings import FaultSettings
 from cluster.simulation.chance import Chance
+from cluster.simulation.late_store import TakesS
 from cluster.store.port import Account, RosterItem, Store
 from cluster.topology.plan import XmpplabServer
 from cluster.trace.hop import Journal, Tracer
@@ -92,6 +93,9 @@ class Backbone(Protocol):
 
     def set_faults(self, from_: str, to: str, settings: FaultSettings) -> None:
         """Replace the faults of the link from one domain to another."""
+
+    def let_disk_take(self, takes_s: TakesS | None) -> None:
+        """From now on its disk takes so long for what is written, and answers come later; None: no time."""
 
     def links(self) -> Iterable[LinkCount]:
         """The links between domains that were ever used."""

@@ -12,7 +12,7 @@ from cluster.networks.person import Received
 from cluster.simulation.chance import Chance
 from cluster.simulation.foreign import Asking
 from cluster.simulation.habits import MAX_SMS_CHARACTERS
-from cluster.simulation.lab import START_UTC_S
+from cluster.simulation.wall_clock import START_UTC_S
 from cluster.virtual.timeline import NS
 
 if TYPE_CHECKING:

@@ -31,6 +31,8 @@ RETRY_S = 1.0
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 60.0
 """Interval of requests for acknowledgement; a server that does not answer before the next one is gone."""
+LOGIN_TIMEOUT_S = 60.0
+"""A login that takes longer has lost its server: it connects again."""
 REST_AFTER_S = 0.5
 """How often it looks whether its stream is idle: then the parser's memory is freed. Those of all logins of so long are
 alive together."""
@@ -250,6 +252,7 @@ class Device(ClientFactory):
         if self._sm.id and self._bound is not None:
             resumption = Resumption(self._bound.jid, self._sm.id, self._sm.handled)
         self._line = _Line(self, InitiatingStream(self._login, self._new_nonce, resumption))
+        self._keepalive = self.host.callLater(LOGIN_TIMEOUT_S, self._give_up)
         return self._line
 
     def _new_nonce(self) -> str:
@@ -290,16 +293,21 @@ class Device(ClientFactory):
     def _keep_alive(self) -> None:
         """Detect a connection whose other end has vanished."""
         if not self._is_heard:
-            self._keepalive = None
-            self.cut()
+            self._give_up()
             return
         self._is_heard = False
         self._keepalive = self.host.callLater(KEEPALIVE_S, self._keep_alive)
         self._write(sm.REQUEST)
 
+    def _give_up(self) -> None:
+        self._keepalive = None
+        self.cut()
+
     def bound(self, bound: Bound) -> None:
         """The login is done."""
         self._bound, self._is_in_trouble = bound, False
+        assert self._keepalive is not None  # that of the login
+        self._keepalive.cancel()
         self._keepalive = self.host.callLater(KEEPALIVE_S, self._keep_alive)
         if bound.is_resumed:
             assert bound.h is not None

@@ -48,7 +48,8 @@ class ForeignNode:
         plan = lab.plan
         keys = Keys.of_lab(plan.name)
         self.node = node
-        self.host = host = lab.network.host(node.name)
+        clock = lab.clock_of(node.name)
+        self.host = host = lab.network.host(node.name, clock.ahead_s)
         chance = Chance(f"{lab.seed} {node.name} {number}")
         lab.network.join(host.address, redis.address, SOCKET)
         url = RedisUrl("redis", redis.address, PORT, "", _user(keys, node), PASSWORD, 0)
@@ -60,8 +61,8 @@ class ForeignNode:
             return f"{chance.getrandbits(64):016x}"
 
         journal = lab.journal if lab.recording is None else RecordedJournal(lab.journal, lab.recording)
-        tracer = Tracer(node.name, journal, lab.utc_ns, new_id, 0, host)
-        environment = NodeEnvironment(host, None, self._client, keys, tracer, lab.utc_s, new_id, chance.random)
+        tracer = Tracer(node.name, journal, clock.utc_ns, new_id, 0, host)
+        environment = NodeEnvironment(host, None, self._client, keys, tracer, clock.utc_s, new_id, chance.random)
         self.program = program(_by_names(plan), _by_name(node), environment)
 
     async def start(self) -> None:

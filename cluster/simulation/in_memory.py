@@ -15,6 +15,7 @@ from cluster.router.memory import MemoryNetwork, MemoryRouter
 from cluster.router.s2s.ports import MemoryCounts
 from cluster.router.settings import FaultSettings
 from cluster.simulation.backbone import Attachment, Backbone, Carriers, LinkCount, Process
+from cluster.simulation.late_store import Disk, TakesS, late
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, Store
 from cluster.topology.plan import Plan
@@ -32,6 +33,7 @@ class InMemory(Backbone):
         """`host`: its own; `take_over` lets a running node of this domain read its links."""
         self.journal = journal
         self.stores = {node.domain: memory_store() for node in plan.ours}
+        self.disk = Disk()
         self.counts = {node.domain: MemoryCounts() for node in plan.ours}
         self.memberships = {node.domain: MemoryMembership(host) for node in plan.ours}
         self.network = MemoryNetwork(
@@ -57,6 +59,10 @@ class InMemory(Backbone):
     @override
     def set_faults(self, from_: str, to: str, settings: FaultSettings) -> None:
         self.network.set_faults(from_, to, settings)
+
+    @override
+    def let_disk_take(self, takes_s: TakesS | None) -> None:
+        self.disk.takes_s = takes_s
 
     @override
     def links(self) -> Iterable[LinkCount]:
@@ -95,7 +101,7 @@ class InProcess(Attachment):
         backbone, (node, host, *_) = self._backbone, self._process
         self._router = backbone.network.router(node.domain, tracer, host, turn)
         self._nodes = MemoryNodes(backbone.memberships[node.domain], node.name, host)
-        store, counts = backbone.stores[node.domain], backbone.counts[node.domain]
+        store, counts = late(backbone.stores[node.domain], backbone.disk, host), backbone.counts[node.domain]
         return Carriers(store, self._router, self._nodes, self._router.faults, counts)
 
     @override

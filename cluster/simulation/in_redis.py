@@ -24,6 +24,7 @@ from cluster.simulated_redis.stream import Stream
 from cluster.simulation.backbone import Attachment, Backbone, Carriers, LinkCount, Process, Unreachable
 from cluster.simulation.costs import Machines
 from cluster.simulation.foreign import PASSWORD, SOCKET, grant
+from cluster.simulation.late_store import TakesS
 from cluster.store.port import Account, RosterItem, Store
 from cluster.store.redis import redis_store
 from cluster.topology.plan import Plan
@@ -84,6 +85,10 @@ class InRedis(Backbone):
         by_its_clock = shifted(settings, self._utc_s() - self._network.timeline.seconds())
         self.redis.do("HSET", key, from_, msgspec.json.encode(by_its_clock))
         self.redis.do("PUBLISH", key, from_)
+
+    @override
+    def let_disk_take(self, takes_s: TakesS | None) -> None:
+        self.redis.disk_takes_s = takes_s
 
     def links(self) -> Iterable[LinkCount]:
         """See `Backbone`. The nodes of a domain have links of their own, which are told together."""

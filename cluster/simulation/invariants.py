@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from cluster.simulation.lab import SimulatedLab
 from cluster.simulation.population import Population
+from cluster.store.archive import ArchivedMessage
 from cluster.store.limits import DEFAULTS
 from cluster.store.port import RosterItem
 from cluster.xmpp.extensions.mam import Query
@@ -35,10 +37,15 @@ def rosters(lab: SimulatedLab) -> Iterator[str]:
 
 
 def archives(lab: SimulatedLab, population: Population) -> Iterator[str]:
-    """Messages that were delivered and are not in the archives of both sides, or that only the receiver's has."""
+    """Messages that were delivered and are not in the archives of both sides, or that only the receiver's has; and
+    archives that are not in order of time."""
     keeping = {node.domain for node in lab.plan.ours if "archive" in node.modules}
     known = {number: person.jid for number, person in population.by_number.items() if person.jid.domainpart in keeping}
-    kept = {number: {*_archived(lab, jid)} for number, jid in known.items()}
+    found = {number: [*_archived(lab, jid)] for number, jid in known.items()}
+    for number, messages in found.items():
+        if any(after.came_utc_s < before.came_utc_s for before, after in pairwise(messages)):
+            yield f"the archive of {known[number]} goes back in time"
+    kept = {number: {message.stanza.id or "" for message in messages} for number, messages in found.items()}
     for (from_, to), (sent, delivered) in population.checker.fates().items():
         for number in (from_, to):
             ids = kept.get(number, delivered)
@@ -54,12 +61,12 @@ def _accounts(lab: SimulatedLab) -> Iterator[Jid]:
         yield from (Jid(localpart, domain) for localpart in sorted(names))
 
 
-def _archived(lab: SimulatedLab, account: Jid) -> Iterator[str]:
-    """The ids of the messages in an archive."""
+def _archived(lab: SimulatedLab, account: Jid) -> Iterator[ArchivedMessage]:
+    """The messages in an archive."""
     after: str | None = None
     while True:
         page = _now(lab.backbone.store(account.domainpart).archives.query(account, Query(page_after=after)))
-        yield from (message.stanza.id or "" for message in page.messages)
+        yield from page.messages
         if page.is_complete or not page.messages:
             return
         after = page.messages[-1].id

@@ -19,13 +19,12 @@ from cluster.simulation.journal import Journal
 from cluster.simulation.node import SimulatedNode
 from cluster.simulation.recording import Recording
 from cluster.simulation.router_kind import RouterKind
+from cluster.simulation.wall_clock import WallClock
 from cluster.topology.plan import Plan, XmpplabServer
 from cluster.virtual.host import Host
 from cluster.virtual.network import Network
 from cluster.virtual.timeline import NS, Timeline
 
-START_UTC_S = 1_700_000_000
-"""2023-11-14T22:13:20Z: the wall-clock time at the start of each run."""
 EVENTS_AT_ONCE = 5_000
 """Events between two checks for an interrupt."""
 IN_TURN_S = 0.02
@@ -46,6 +45,7 @@ class SimulatedLab:
         self.recording = recording
         self.journal = Journal(hops)
         self.timeline = Timeline()
+        self._right = WallClock(self.timeline)
         self.network = Network(self.timeline, str(seed))
         self.machines = Machines(self.timeline, costs) if costs is not None else None
         """The service times of the processes."""
@@ -62,6 +62,7 @@ class SimulatedLab:
         for node in plan.ours:
             self._of_domain.setdefault(node.domain, []).append(node)
         self._starts: dict[str, int] = {}
+        self._clocks: dict[str, WallClock] = {}
         self._looked_ns = 0
         """When the recording looked last."""
         self.supervisor = self.network.host("supervisor")
@@ -92,6 +93,7 @@ class SimulatedLab:
         """Start a node, for the first time or after a crash; without effect where it runs."""
         if name in self.nodes:
             return
+        self.network.regain_power(name)
         if name not in self.planned:
             self.foreign.start_node(name)
             return
@@ -106,6 +108,11 @@ class SimulatedLab:
             self.foreign.crash(name)
             return
         crashed.crash()
+
+    def lose_power(self, name: str) -> None:
+        """Kill a node with its machine: nobody is told that its connections are lost, until it is started again."""
+        self.network.lose_power(name)
+        self.crash(name)
 
     def died(self, name: str) -> None:
         """A node has ended by itself: it is started again after RESTART_S, as by a supervisor."""
@@ -204,13 +211,16 @@ class SimulatedLab:
                 node.read_links()
                 return
 
-    def utc_ns(self) -> int:
-        """The wall-clock time of all hosts."""
-        return START_UTC_S * NS + self.timeline.now_ns
+    def clock_of(self, name: str) -> WallClock:
+        """The clock of the machine of a node."""
+        clock = self._clocks.get(name)
+        if clock is None:
+            clock = self._clocks[name] = WallClock(self.timeline)
+        return clock
 
     def utc_s(self) -> float:
-        """As `utc_ns`, in seconds."""
-        return START_UTC_S + self.timeline.seconds()
+        """The right time of day, in seconds since the epoch."""
+        return self._right.utc_s()
 
     def node_of(self, domain: str, number: int) -> XmpplabServer:
         """The node that the client with this number connects to."""

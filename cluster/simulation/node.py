@@ -39,10 +39,12 @@ class SimulatedNode:
     def __init__(self, lab: SimulatedLab, node: XmpplabServer, number: int) -> None:
         """`number`: how often the node was started."""
         self.node = node
-        self.host = lab.network.host(node.name)
+        clock = lab.clock_of(node.name)
+        self.host = lab.network.host(node.name, clock.ahead_s)
         self._lab = lab
+        self._utc_ns = clock.utc_ns
         chance = Chance(f"{lab.seed} {node.name} {number}")
-        self._process = Process(node, self.host, lambda: f"{chance.getrandbits(64):016x}", lab.utc_s, chance)
+        self._process = Process(node, self.host, lambda: f"{chance.getrandbits(64):016x}", clock.utc_s, chance)
         self._attached = lab.backbone.attach(self._process)
         self.turn = MortalTurn(self.host, lambda: lab.crash(node.name))
         self._s2s: S2sRouter | None = None
@@ -59,7 +61,7 @@ class SimulatedNode:
 
     def _ports(self) -> Ports:
         lab, (node, host, new_id, utc_s, chance) = self._lab, self._process
-        recorded = self._attached.journal, lab.utc_ns, new_id, lab.plan.sample_every, host
+        recorded = self._attached.journal, self._utc_ns, new_id, lab.plan.sample_every, host
         tracer = (
             Tracer(node.name, *recorded)
             if lab.recording is None

@@ -15,10 +15,11 @@ from cluster.simulation.collection import collected_by_events
 from cluster.simulation.costs import cpu_shares
 from cluster.simulation.errors import logged_errors
 from cluster.simulation.invariants import archives, rosters
-from cluster.simulation.lab import START_UTC_S, SimulatedLab
+from cluster.simulation.lab import SimulatedLab
 from cluster.simulation.population import Population
 from cluster.simulation.report import SimulationReport, broken
 from cluster.simulation.troubles import Troubles
+from cluster.simulation.wall_clock import START_UTC_S
 from cluster.xmpp.stanza import make
 
 SETTLE_S = 900.0

@@ -18,6 +18,7 @@ from cluster.topology.plan import Plan
 
 MAX_RUNS = 200
 """Then the smallest one so far is the result."""
+ONLY_SIMULATED = "Without what only a simulation can do:"
 AFTER_S = 10.0
 """How long people act after the last trouble, if that is enough."""
 
@@ -113,6 +114,8 @@ def of_people(
         course = replace(course, until_s=max(ends_s) + AFTER_S)
         simulation, _ = run(course)
     document = {"name": f"{plan.name}-{seed}", "flows": _flows(simulation, course.until_s), "steps": _steps(simulation)}
+    if only := [str(trouble) for trouble in simulation.troubles.happened if not trouble.steps]:
+        document["about"] = f"{ONLY_SIMULATED} {'; '.join(only)}"
     return document, [*simulation.population.people]
 
 

@@ -29,7 +29,7 @@ class Host:
     """The reactor of one simulated process. It has no threads."""
 
     __slots__ = (
-        "_ahead_s", "_last_port", "_listening", "_transports", "address", "life", "most_unsent_bytes", "network", "running",
+        "_last_port", "_listening", "_transports", "address", "life", "most_unsent_bytes", "network", "running",
         "timeline",
     )  # fmt: skip
 
@@ -38,9 +38,8 @@ class Host:
         self.network = network
         self.timeline = network.timeline
         self.address = address
-        self.life = Life()
+        self.life = Life(max(ahead_s, -self.timeline.now_ns / NS))
         self.running = True
-        self._ahead_s = max(ahead_s, -self.timeline.now_ns / NS)
         self.most_unsent_bytes = 0
         """The maximum of bytes that waited at this end of one connection."""
         self._transports: dict[Transport, None] = {}
@@ -51,7 +50,7 @@ class Host:
 
     def seconds(self) -> float:
         """The current time by its clock."""
-        return self.timeline.now_ns / NS + self._ahead_s
+        return self.timeline.now_ns / NS + self.life.ahead_s
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: object, **kwargs: object) -> Any:
         """Call it after `delay` seconds. Raises ValueError for a delay that is negative or not finite."""

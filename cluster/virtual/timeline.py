@@ -42,9 +42,11 @@ RUNS = State.RUNS
 class Life:
     """The life of one process: its calls are made while it runs, held while it is paused, dropped once it is over."""
 
-    __slots__ = ("held", "processor", "state")
+    __slots__ = ("ahead_s", "held", "processor", "state")
 
-    def __init__(self) -> None:
+    def __init__(self, ahead_s: float = 0.0) -> None:
+        self.ahead_s = ahead_s
+        """What its clock shows beyond the time of the network."""
         self.state = State.RUNS
         self.processor: Processor | None = None
         """Gives its turns a duration; None: everything is done at once."""
@@ -100,8 +102,8 @@ class VirtualCall:
         return self._number != 0
 
     def getTime(self) -> float:
-        """The time it is due, in seconds."""
-        return self._at_ns / NS
+        """The time it is due, by the clock of its process."""
+        return self._at_ns / NS + self.life.ahead_s
 
     def cancel(self) -> None:
         """Cancel the call. Raises AlreadyCalled, AlreadyCancelled."""

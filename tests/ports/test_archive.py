@@ -69,7 +69,7 @@ def test_what_was_archived_just_now_is_found_in_the_order_of_the_calls(check: Ch
 
 
 def test_a_clock_that_is_set_back_does_not_set_back_an_archive(check: Check) -> None:
-    """The clock of a node may be wrong, and be set right: clients ask for what came since the last one that they saw."""
+    """The clock of a node may be wrong, and be set right: clients ask for what came since the last message."""
 
     async def scenario(store: Store) -> None:
         for number, came_utc_s in enumerate([1.0, 601.0, 2.0, 602.0]):

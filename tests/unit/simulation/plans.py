@@ -41,6 +41,8 @@ population:
   mail: 30%
 """
 """All that people can do."""
+LATER = ("lost its power", "the clock of", "the disk of", "slower", "was down")
+"""Words of the kinds of troubles that are no crashes, pauses and cuts."""
 LOSSY = """
 name: lossy
 servers:

@@ -29,7 +29,7 @@ for name, router, seed in [
     ("s2s", "memory", 3), ("mixed", "memory", 5), ("mixed", "redis", 5),
 ]:
     plan = mixed if name == "mixed" else named(name)
-    report = simulate(plan, seed=seed, duration_s=40, people=8, troubles=5, router=router)
+    report = simulate(plan, seed=seed, duration_s=40, people=8, troubles=10, router=router)
     print(report.digest, report.events, report.messages.delivered, report.rooms.heard)
 """
 """Crashes and what they leave are the hardest part of it."""
@@ -74,7 +74,7 @@ def test_whenever_python_collects_garbage(topology: str, router: RouterKind, tmp
     try:
         for threshold in (0, 50, 700):
             gc.set_threshold(threshold)
-            report = simulate(plan, seed=5, duration_s=60, people=10, troubles=6, router=router)
+            report = simulate(plan, seed=5, duration_s=60, people=10, troubles=10, router=router)
             digests.append(report.digest)
             assert gc.isenabled()
     finally:

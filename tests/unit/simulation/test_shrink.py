@@ -12,6 +12,8 @@ import yaml
 from cluster.simulation.in_memory import InMemory
 from cluster.simulation.lab import SimulatedLab
 from cluster.simulation.shrink import Trials
+from cluster.simulation.troubles import Troubles
+from cluster.store import archive
 from tests.unit.cli.shell import VERONA, Shell, shell
 from tests.unit.simulation.test_scenarios import SCENARIOS
 
@@ -104,6 +106,21 @@ def test_people_and_troubles_become_a_scenario_with_its_topology(shell: Shell, t
     assert len(document["steps"]) <= 3
     assert len({end for flow in document["flows"] for end in (flow["from"], flow["to"])}) < 8
     assert document["topology"] == "small-topology.yaml"
+    assert shell.run("validate", str(small))[0] == 0
+
+
+def test_what_cannot_be_done_to_a_lab_is_named(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Troubles, "_kinds", lambda troubles: [troubles._set_clock])
+    monkeypatch.setattr(archive, "_at", lambda message, time_utc_s: message)
+    small = tmp_path / "small.yaml"
+    run = ("--for", "150s", "--people", "12", "--troubles", "6", "--shrink", str(small))
+    code, _, err = shell.run("simulate", VERONA, *run)
+    assert code == 1
+    document = yaml.safe_load(small.read_text())
+    assert document["steps"] == []
+    assert document["about"].startswith("Without what only a simulation can do: ")
+    assert "the clock of s" in document["about"]
+    assert document["about"] in err
     assert shell.run("validate", str(small))[0] == 0
 
 

@@ -75,6 +75,7 @@ def test_dialback_with_the_certificate_of_somebody_else(
     assert has(sent, DIALBACK)
 
 
+@pytest.mark.usefixtures("first_kinds")
 def test_nothing_is_lost_where_nodes_crash_and_links_are_down() -> None:
     report = simulate(named("s2s"), seed=3, duration_s=300, people=12, troubles=6)
     assert report.broken == []
