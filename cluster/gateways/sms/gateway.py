@@ -86,8 +86,8 @@ class SmsGateway(Gateway):
         )  # fmt: skip
         self._esme = Esme(reactor, endpoint, login, self._inbound.on_deliver, jitter)
         self._outbound = Outbound(
-            reactor, self._esme, store.submissions, store.done, self._numbers, self._correspondents, self._receipts, send,
-            tracer,
+            reactor, self._esme, store.submissions, store.done, self._numbers, self._correspondents, self._receipts,
+            send, tracer,
             own_number=settings.number, now_utc_s=now_utc_s, first_reference=int(jitter() * 65536),
         )  # fmt: skip
         self._expiry = LoopingCall(self._expire)
