@@ -18,6 +18,7 @@ from cluster.store.memory_tokens import MemoryTokens
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
 
 _NOBODY: frozenset[Jid] = frozenset()
 
@@ -210,6 +211,11 @@ class MemorySecrets:
         return self._secrets.setdefault(name, new)
 
 
+def _may_come_again(stanza: Stanza) -> bool:
+    """Whether a copy that an entry of a link or inbox brings after a crash is to be recognised: see `KeptSession`."""
+    return stanza.kind == "message" or (stanza.kind == "iq" and stanza.from_ is not None)
+
+
 class MemorySessions:
     """A `SessionStore`."""
 
@@ -231,7 +237,7 @@ class MemorySessions:
                 sent.pop(number, None)
             _, acknowledged = self._counts.get(change.id, (0, 0))
             for number in range(acknowledged + 1, change.acknowledged + 1):
-                if number in sent and sent[number].stanza.kind == "presence":  # see `KeptSession.sent`
+                if number in sent and not _may_come_again(sent[number].stanza):
                     del sent[number]
             if change.record is not None:
                 self._records.setdefault(change.localpart, {})[change.id] = change.record

@@ -67,7 +67,7 @@ class KeptSession(msgspec.Struct, frozen=True):
     handled: int
     acknowledged: int
     sent: tuple[SentStanza, ...]
-    """Oldest first. Those with a number up to `acknowledged` are not sent again, but copies of messages and iqs among
-    them are recognised; of presence there may be none."""
+    """Oldest first. Those with a number up to `acknowledged` are not sent again, but copies of messages and iqs that
+    somebody else sent are recognised: the others may be missing."""
     directed: frozenset[Jid] = frozenset()
     """Receivers of directed presence."""
