@@ -25,11 +25,11 @@ FINISHED = Flight("finished", 80)
 class Handle:
     """The part of pyOpenSSL's Connection that channel bindings need; certificates are the contexts of both ends."""
 
-    __slots__ = ("_secret", "of_peer")
+    __slots__ = ("of_peer", "secret")
 
-    def __init__(self, secret: bytes, of_peer: object) -> None:
+    def __init__(self, secret: str, of_peer: object) -> None:
         """`secret`: the same at both ends. `of_peer`: the context with which the other end has started TLS."""
-        self._secret = secret
+        self.secret = secret
         self.of_peer = of_peer
 
     def get_protocol_version_name(self) -> str:
@@ -38,4 +38,4 @@ class Handle:
 
     def export_keying_material(self, label: bytes, size: int, context: bytes = b"") -> bytes:
         """Keying material (RFC 8446 section 7.5): the same at both ends, different for each connection."""
-        return hashlib.shake_128(b"\0".join((self._secret, label, context))).digest(size)
+        return hashlib.shake_128(b"\0".join((self.secret.encode(), label, context))).digest(size)

@@ -192,7 +192,8 @@ class Transport(Sending):
             self._enqueue(each)
         assert self.peer is not None  # it has sent a flight
         client = self if self._is_client else self.peer
-        self.tls = tls.Handle(f"{client.getHost()} {client.getPeer()}".encode(), self.peer.tls_context)
+        secret = f"{client.getHost()} {client.getPeer()}" if self.peer.tls is None else self.peer.tls.secret
+        self.tls = tls.Handle(secret, self.peer.tls_context)
         self._send_soon(0)
         if IHandshakeListener.providedBy(self.protocol):
             self.protocol.handshakeCompleted()
