@@ -67,6 +67,11 @@ class Person:
         for resource in self.resources:
             resource.rest()
 
+    def come(self) -> None:
+        """Go online with all devices, without acting."""
+        for resource in self.resources:
+            resource.device.come()
+
     def leave(self) -> None:
         """Log out."""
         for resource in self.resources:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +16,7 @@ from cluster.simulation.costs import cpu_shares
 from cluster.simulation.errors import logged_errors
 from cluster.simulation.invariants import archives, rosters
 from cluster.simulation.lab import SimulatedLab
+from cluster.simulation.person import Person
 from cluster.simulation.population import Population
 from cluster.simulation.report import SimulationReport, broken
 from cluster.simulation.troubles import Troubles
@@ -25,6 +26,10 @@ from cluster.xmpp.stanza import make
 SETTLE_S = 900.0
 """Maximum time for each phase at the end; longer than the timeout of sessions whose client is gone."""
 LOOK_EVERY_S = 10.0
+AT_ONCE = 1_000
+"""People who log in or out at the same moment, where all do: a session that is awake takes some 30 KiB more."""
+PAUSE_S = 0.5
+"""Time between two such groups."""
 MAX_AGAIN = 20
 """People that come again to show what grows, and messages that each of them writes."""
 MAX_TOLD = 20
@@ -112,13 +117,13 @@ class Simulation:
         for box in self.population.boxes:
             box.rest()
         self._settle(go_on, lambda: True, "settling")
-        for each in self.population.resources:
-            each.device.come()
+        for person in self._in_groups(go_on, "collecting what waits"):
+            person.come()
         self._settle(go_on, self._all_is_here, "collecting what waits")
         self._lost = self.population.checker.lost(self.lab.journal.lost)
         self.population.checker.rooms.settle()
         self._rosters, self._archives = [*rosters(self.lab)], [*archives(self.lab, self.population)]
-        for person in people:
+        for person in self._in_groups(go_on, "leaving"):
             person.leave()
         _until(lambda: not self._what_is_left(), go_on, "leaving")
         self._left_over = self._what_is_left()
@@ -126,6 +131,13 @@ class Simulation:
         for each in self.population.resources:
             if each.device.trouble:
                 self.population.checker.note("stream", f"{each.jid}: {each.device.trouble}")
+
+    def _in_groups(self, go_on: GoOn, what: str) -> Iterator[Person]:
+        """All people, with a pause after each AT_ONCE of them."""
+        for number, person in enumerate(self.population.people):
+            if number and number % AT_ONCE == 0:
+                go_on(PAUSE_S, what)
+            yield person
 
     def _settle(self, go_on: GoOn, is_done: Callable[[], bool], what: str) -> None:
         """Let time pass until `is_done` and all displayed presence is right, at most SETTLE_S."""

@@ -11,10 +11,12 @@ from twisted.internet.defer import Deferred
 
 from cluster.server.build import Server
 from cluster.server.c2s.client_stream import ClientStream
+from cluster.simulation import run
 from cluster.simulation.api import RouterKind, simulate
 from cluster.simulation.collection import collected_by_events
 from cluster.simulation.errors import logged_errors
 from cluster.simulation.lab import SimulatedLab
+from cluster.simulation.person import Person
 from cluster.simulation.population import Population, with_people
 from tests.unit.simulation.plans import LATER, LOSSY, TWO_NODES, named, written
 
@@ -54,6 +56,21 @@ def test_what_a_fault_of_a_link_takes_is_no_loss_of_ours(tmp_path: Path) -> None
     assert report.messages.lost_by_fault > 2
     assert report.broken == []
     assert report.latency_ms["p90"] == pytest.approx(41.0, abs=0.1), "the delay of the link, and two wires"
+
+
+def test_many_people_come_and_go_in_groups_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once, each would have an awake session at the same moment."""
+    leave, went = Person.leave, Counter[float]()
+
+    def count(person: Person) -> None:
+        went[person.lab.timeline.seconds()] += 1
+        leave(person)
+
+    monkeypatch.setattr(Person, "leave", count)
+    monkeypatch.setattr(run, "AT_ONCE", 8)
+    report = simulate(named("verona"), duration_s=60, people=20)
+    assert report.broken == []
+    assert [*went.values()][:3] == [8, 8, 4]
 
 
 def test_an_interrupted_run_tells_what_is_known_so_far() -> None:
