@@ -8,7 +8,7 @@ from collections.abc import Collection
 from cluster.redisio.keys import Keys
 
 _OWN = (
-    "hget hset hsetnx hdel hexists hlen hkeys hgetall hscan hstrlen hincrby rpush lpop blpop llen lrange ltrim "
+    "hget hmget hset hsetnx hdel hexists hlen hkeys hgetall hscan hstrlen hincrby rpush lpop blpop llen lrange ltrim "
     "zadd zcard zrange zrangebyscore zrank zrem zscore del expire rename eval"
 )
 _READER = "xgroup|create xreadgroup xack xdel xlen xrange smembers"

@@ -29,6 +29,12 @@ def hget(db: Database, args: Args) -> bytes | None:
     return None if found is None else found.get(args[2])
 
 
+@command("hmget", -3, READ)
+def hmget(db: Database, args: Args) -> list[bytes | None]:
+    found = db.read(args[1], Hash) or Hash()
+    return [found.get(field) for field in args[2:]]
+
+
 @command("hset", -4, WRITE)
 def hset(db: Database, args: Args) -> int:
     if len(args) % 2:

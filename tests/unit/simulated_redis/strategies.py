@@ -12,6 +12,7 @@ from cluster.store import redis as store
 from cluster.store import redis_archives as archives
 from cluster.store import redis_offline as offline
 from cluster.store import redis_pubsub_scripts as pubsub
+from cluster.store import redis_replace
 from tests.unit.simulated_redis.both import Word
 
 Command = tuple[Word, ...]
@@ -61,6 +62,8 @@ _group = st.sampled_from(["g1", "g2"])
 
 plain = st.one_of(
     _of("HGET", _h, words),
+    _of("HMGET", _h, words),
+    _of("HMGET", _h, words, words),
     _many(_of("HSET", _h), words, values),
     _of("HSETNX", _h, words, values),
     _many(_of("HDEL", _h), words),
@@ -161,7 +164,7 @@ of_scripts = st.one_of(
     _script(offline._DROP, [lists, st.just("sizes")], words, _counts),
     _script(offline._PAGE, [lists], _counts, _sizes),
     _script(store._SET_BELOW_LIMIT, [hashes], words, values, _counts, _sizes),
-    _script(store._REPLACE, [_h], words, values, values),
+    _script(redis_replace.REPLACE, [_h], words, values, values),
     _script(
         store._FORGET_ACCOUNT,
         [hashes, hashes, hashes, hashes, st.just("sizes")],
