@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +31,11 @@ class Processes:
     def cpu_s(self) -> float:
         """User and system time of them all, with their ended threads."""
         return sum(map(_cpu_s, self.pids()))
+
+    def clock(self) -> Callable[[], float]:
+        """Reads the CPU time so far of the present processes, in µs and not ms: it looks for no others."""
+        pids = self.pids()
+        return lambda: sum(map(_cpu_s, pids))
 
     def memory_kib(self) -> int:
         """Memory of them all; what they share is counted once (PSS)."""

@@ -32,6 +32,7 @@ def test_cpu_and_memory_of_a_child_count(parent: subprocess.Popen[bytes]) -> Non
     processes = Processes([parent.pid])
     assert len(processes.pids()) == 2
     assert processes.cpu_s() >= 0.2
+    assert processes.clock()() >= 0.2
     assert processes.memory_kib() >= 30_000_000 // 1024
 
 
