@@ -75,7 +75,6 @@ bench: $(VENV)/ready     ## ours beside Debian's Prosody and ejabberd: docs/perf
 
 calibrate: $(VENV)/ready ## measure service times for simulations, and what they predict: docs/costs.json, docs/capacity.md
 	@$(BIN)/python -m loadtests.bench --calibrate
-	@$(BIN)/python -m loadtests.bench --predict
 	@$(BIN)/python -m loadtests.bench --curve
 
 image:                   ## build the image for labs in containers (xmpplab up --driver docker)

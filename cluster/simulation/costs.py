@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,13 +20,19 @@ from cluster.virtual.wire import Wire
 if TYPE_CHECKING:
     from cluster.virtual.host import Host
 
-SERVER = ("wakes", "calls", "reads", "read_bytes", "writes", "written_bytes", "accepts", "stanzas")
+SERVER = (
+    "wakes", "cooled", "calls", "reads", "read_bytes", "writes", "written_bytes", "accepts", "stanzas",
+)  # fmt: skip
 """The steps of a server; `stanzas`: of its clients and of other domains, `accepts`: logins."""
-REDIS = ("wakes", "reads", "read_bytes", "writes", "written_bytes", "commands")
+REDIS = ("wakes", "cooled", "reads", "read_bytes", "writes", "written_bytes", "commands")
 """The steps of Redis."""
-CLIENTS = ("wakes", "reads", "writes", "messages")
+CLIENTS = ("wakes", "cooled", "reads", "writes", "messages")
 """The steps of the clients of a measurement, which share one process; `messages`: sent and received."""
+WAKE_SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
+"""Of all wake-ups: those that take at most so long."""
 MAX_US = 1e6
+LOCAL = Wire(latency_s=0.0)
+"""Between processes of one machine: the time until the other one runs is that of its wake-up."""
 MAX_TOLD = 20
 """Processes whose shares a report has."""
 
@@ -38,8 +48,8 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Empty: those of a simulation take no time."""
     cores: int | None = None
     """Cores that all processes share; None: each process has its own."""
-    local_us: float = 50.0
-    """From one process to another of the same machine: the latency of a socket, until the other one runs."""
+    wake_us: tuple[float, ...] = (0.0,) * len(WAKE_SHARES)
+    """From an event until an idle process runs: at each of WAKE_SHARES."""
 
 
 def read(file: Path) -> Costs:
@@ -55,36 +65,64 @@ def read(file: Path) -> Costs:
             raise BadInput(f"{file}: `{of}` needs the µs, from 0 to {MAX_US:,.0f}, of: {', '.join(steps)}")
     if costs.clients and {*costs.clients} != {*CLIENTS}:
         raise BadInput(f"{file}: `clients` needs the µs of: {', '.join(CLIENTS)}; or nothing")
+    if len(costs.wake_us) != len(WAKE_SHARES) or not _is_ascending(costs.wake_us):
+        shares = ", ".join(f"{share:g}" for share in WAKE_SHARES)
+        raise BadInput(f"{file}: `wake_us` needs the µs of these shares of all wake-ups, in ascending order: {shares}")
     if costs.cores is not None and costs.cores < 1:
         raise BadInput(f"{file}: `cores` is at least 1, or null")
     return costs
 
 
-class Machines:
-    """Gives the processes of a run the duration of their turns."""
+def _is_ascending(values: Sequence[float]) -> bool:
+    return all(low <= high for low, high in pairwise((0.0, *values, MAX_US)))
 
-    def __init__(self, timeline: Timeline, costs: Costs) -> None:
+
+@dataclass
+class Used:
+    """What a process used so far, with all its starts."""
+
+    did: Tally = field(default_factory=Tally)
+    busy_ns: int = 0
+
+    def add(self, tally: Tally, cost_ns: int) -> None:
+        """A turn is over."""
+        self.busy_ns += cost_ns
+        for step, count in vars(tally).items():
+            setattr(self.did, step, getattr(self.did, step) + count)
+
+
+class Machines:
+    """Gives the processes of a run the duration of their turns, and of their wake-ups."""
+
+    def __init__(self, timeline: Timeline, costs: Costs, seed: int) -> None:
         self._timeline = timeline
         self._costs = costs
         self._shared = Cores(costs.cores) if costs.cores is not None else None
-        self.wire = Wire(latency_s=costs.local_us / 1e6)
-        """Between processes of one machine."""
-        self._processors: dict[str, list[Processor]] = {}
+        self._chance = Random(f"{seed} wakes")
+        self._used: dict[str, Used] = {}
 
-    def server(self, host: Host, stanzas: Callable[[], int]) -> Processor:
+    def server(self, host: Host, stanzas: Callable[[], int]) -> None:
         """Of a server; `stanzas`: how many it has handled so far."""
-        return self._processor(host, self._costs.server, stanzas, "stanzas")
+        self._processor(host, self._costs.server, stanzas, "stanzas")
 
-    def redis(self, host: Host, commands: Callable[[], int]) -> Processor:
+    def redis(self, host: Host, commands: Callable[[], int]) -> None:
         """Of Redis; `commands`: how many it has executed so far."""
-        return self._processor(host, self._costs.redis, commands, "commands")
+        self._processor(host, self._costs.redis, commands, "commands")
 
     def clients(self, host: Host, messages: Callable[[], int]) -> None:
         """Of clients, if they take time; `messages`: how many they have sent and received so far."""
         if self._costs.clients:
-            self._processor(host, self._costs.clients, messages, "messages")
+            self._processor(host, self._costs.clients, messages, "messages", sends_at_once=True)
 
-    def _processor(self, host: Host, costs_us: dict[str, float], count: Callable[[], int], name: str) -> Processor:
+    def _processor(
+        self,
+        host: Host,
+        costs_us: dict[str, float],
+        count: Callable[[], int],
+        name: str,
+        *,
+        sends_at_once: bool = False,
+    ) -> None:
         costs_ns = {step: 1000 * cost for step, cost in costs_us.items() if step != name}
         each_ns, before = 1000 * costs_us.get(name, 0.0), 0
 
@@ -94,21 +132,25 @@ class Machines:
             tally.counted, before = now - before, now
             return int(each_ns * tally.counted + sum(cost * getattr(tally, step) for step, cost in costs_ns.items()))
 
-        processor = Processor(self._timeline, host.life, self._shared or Cores(1), cost_ns)
-        self._processors.setdefault(host.address, []).append(processor)
-        return processor
+        used = self._used.setdefault(host.address, Used())
+        cores = self._shared or Cores(1)
+        Processor(self._timeline, host.life, cores, cost_ns, self._wake_ns, used.add, sends_at_once=sends_at_once)
 
-    def did(self) -> dict[str, dict[str, int]]:
+    def _wake_ns(self) -> int:
+        """Between the two measured shares that a draw falls between, in proportion."""
+        share = self._chance.uniform(0, WAKE_SHARES[-1])
+        after = bisect_left(WAKE_SHARES, share, 1)
+        low, high = WAKE_SHARES[after - 1 : after + 1]
+        low_us, high_us = self._costs.wake_us[after - 1 : after + 1]
+        return int(1000 * (low_us + (high_us - low_us) * (share - low) / (high - low)))
+
+    def did(self) -> dict[str, dict[str, float]]:
         """The steps of each process so far, by its name; those that it counts itself are `counted`."""
-        return {name: _sum([vars(each.did) for each in of]) for name, of in self._processors.items()}
+        return {name: {**vars(used.did)} for name, used in self._used.items()}
 
     def cpu_s(self) -> dict[str, float]:
         """CPU time of each process so far, with all its starts."""
-        return {name: sum(each.busy_ns for each in of) / NS for name, of in self._processors.items()}
-
-
-def _sum(all_: list[dict[str, int]]) -> dict[str, int]:
-    return {step: sum(each[step] for each in all_) for step in all_[0]}
+        return {name: used.busy_ns / NS for name, used in self._used.items()}
 
 
 def cpu_shares(machines: Machines | None, seconds: float) -> dict[str, float]:

@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from random import Random
 
 from twisted.internet.defer import Deferred
 
 from cluster.lab.api import read_plans
-from cluster.simulation.costs import Costs
+from cluster.simulation.costs import LOCAL, Costs
 from cluster.simulation.lab import SimulatedLab
 from cluster.simulation.line import Line, Single
 from cluster.topology.plan import Plan, ServerNode
@@ -38,7 +40,7 @@ class InTime:
     messages: int
     cpu_us: dict[str, float]
     """Per message, of each process."""
-    steps: dict[str, dict[str, int]]
+    steps: dict[str, dict[str, float]]
     """What each process did in all."""
     seconds: float
     latencies_ms: list[float]
@@ -72,6 +74,8 @@ class _Ways:
         self.sent = self.delivered = 0
         self.latencies_ns: list[int] = []
         self.is_full = False
+        self.on_all: Callable[[], object] = lambda: None
+        """Called when all that was sent has arrived."""
         self._lab = lab
         self._text = text
         self._ends = ends
@@ -104,6 +108,8 @@ class _Ways:
         self.latencies_ns += [now_ns - int(stamp) for stamp in stamps]
         if self.is_full:
             self.send(number, len(stamps))
+        elif self.delivered == self.sent:
+            self.on_all()
 
 
 class _Hearer:
@@ -157,7 +163,7 @@ class SimulatedPair:
         self._machines.clients(self._host, lambda: self._messages)
         self._chance = Random(f"{seed} load")
         for node in plan.ours:
-            lab.network.join(LOAD, node.name, lab.machines.wire)
+            lab.network.join(LOAD, node.name, LOCAL)
         started = Deferred.fromCoroutine(lab.start())
         self._go_on(1.0)
         assert started.called
@@ -174,7 +180,7 @@ class SimulatedPair:
         self._until(lambda: all(line.is_open for line in lines), "the clients are logged in")
         return lines
 
-    def steps(self) -> dict[str, dict[str, int]]:
+    def steps(self) -> dict[str, dict[str, float]]:
         """What each process did so far."""
         return self._machines.did()
 
@@ -183,16 +189,24 @@ class SimulatedPair:
         self._go_on(for_s)
 
     def batches(
-        self, ends: Sequence[tuple[Line, Line, Jid]], text: bytes, each: int, count: int, pause_s: float
-    ) -> InTime:
-        """`count` times a batch: each sender sends `each` messages at once; when all have arrived, a pause."""
+        self, ends: Sequence[tuple[Line, Line, Jid]], text: bytes, senders: int, each: int, count: int, pause_s: float
+    ) -> InTime:  # fmt: skip
+        """`count` times: the next `senders` send `each` messages at once; when all have arrived, a pause."""
         ways = _Ways(self.lab, ends, text, self._count)
+        left, numbers = [None] * count, cycle(range(len(ends)))
+
+        def begin() -> None:
+            if left:
+                left.pop()
+                for number in islice(numbers, senders):
+                    ways.send(number, each)
+            else:
+                ways.on_all = lambda: None
 
         def run() -> None:
-            for sent in range(0, count * len(ways) * each, len(ways) * each):
-                self._host.callLater(0, ways.send_all, each)
-                self._until(lambda: ways.delivered > sent and ways.delivered == ways.sent, "a batch arrives", 0.0005)  # noqa: B023
-                self._go_on(pause_s)
+            ways.on_all = partial(self._host.callLater, pause_s, begin) if pause_s else begin
+            self._host.callLater(0, begin)
+            self._until(lambda: not left and ways.delivered == ways.sent, "all batches have arrived")
 
         return self._measured(ways, run)
 
@@ -243,7 +257,7 @@ class SimulatedPair:
 
 
 def difference(
-    after: Mapping[str, Mapping[str, int]], before: Mapping[str, Mapping[str, int]]
-) -> dict[str, dict[str, int]]:
+    after: Mapping[str, Mapping[str, float]], before: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
     """The steps between two times."""
     return {name: {step: count - before[name][step] for step, count in steps.items()} for name, steps in after.items()}

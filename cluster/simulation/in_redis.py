@@ -22,7 +22,7 @@ from cluster.simulated_redis.acl import Users
 from cluster.simulated_redis.server import PORT, SimulatedRedis
 from cluster.simulated_redis.stream import Stream
 from cluster.simulation.backbone import Attachment, Backbone, Carriers, LinkCount, Process, Unreachable
-from cluster.simulation.costs import Machines
+from cluster.simulation.costs import LOCAL, Machines
 from cluster.simulation.foreign import PASSWORD, SOCKET, grant
 from cluster.simulation.late_store import TakesS
 from cluster.store.port import Account, RosterItem, Store
@@ -52,7 +52,7 @@ class InRedis(Backbone):
         self.redis = SimulatedRedis(network, users, utc_s)
         self._socket = SOCKET
         if machines is not None:
-            self._socket = machines.wire
+            self._socket = LOCAL
             self.redis.on_start = lambda host: machines.redis(host, lambda: self.redis.executed)
 
     def user(self, domain: str) -> str:

@@ -47,7 +47,7 @@ class SimulatedLab:
         self.timeline = Timeline()
         self._right = WallClock(self.timeline)
         self.network = Network(self.timeline, str(seed))
-        self.machines = Machines(self.timeline, costs) if costs is not None else None
+        self.machines = Machines(self.timeline, costs, seed) if costs is not None else None
         """The service times of the processes."""
         self.nodes: dict[str, SimulatedNode] = {}
         """The running nodes, by name."""

@@ -19,6 +19,7 @@ from loadtests.bench.crew import FlowBroken
 from loadtests.bench.fan_out import fan_out
 from loadtests.bench.generator import generator
 from loadtests.bench.growth import growth
+from loadtests.bench.live import measured
 from loadtests.bench.measure import QUICK, Extent
 from loadtests.bench.parts import parts
 from loadtests.bench.predict import curve, predict
@@ -41,17 +42,14 @@ def main() -> None:
     what.add_argument("--commands", action="store_true", help="how long commands take that have nothing to do")
     what.add_argument("--generator", action="store_true", help="the load generator itself, next to Tsung")
     what.add_argument("--sessions", action="store_true", help="memory of an idle session, and OpenSSL's share of it")
-    what.add_argument("--calibrate", action="store_true", help=f"measure service times for simulations: {COSTS}")
-    what.add_argument("--predict", action="store_true", help=f"what a simulation with {COSTS} predicts: {CAPACITY}")
+    what.add_argument(
+        "--calibrate", action="store_true", help=f"service times for simulations, and what they predict: {COSTS}"
+    )
     what.add_argument("--curve", action="store_true", help=f"the simulated pair as the rate grows: {CAPACITY}")
     parser.add_argument("--quick", action="store_true", help=f"one short round; {PAGE} is left as it is")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _end)
     try:
-        if options.calibrate:
-            COSTS.write_bytes(msgspec.json.format(msgspec.json.encode(calibrate(_tell))) + b"\n")
-            print(f"written: {COSTS}")
-            return
         mark, text = _measured(options)
     except (DidNotStart, FlowBroken) as error:
         sys.exit(f"bench: {error}")
@@ -70,8 +68,12 @@ def _measured(options: argparse.Namespace) -> tuple[str, str]:
     extent, rounds = QUICK if quick else Extent(), 1 if quick else 3
     if options.parts:
         return "parts", parts(2 if quick else 12, _tell)
-    if options.predict:
-        return "prediction", predict(read(COSTS), _tell)
+    if options.calibrate:
+        live = measured(_tell)
+        _tell(f"all figures: {report.save('live', live)}")
+        costs = calibrate(live, _tell)
+        COSTS.write_bytes(msgspec.json.format(msgspec.json.encode(costs)) + b"\n")
+        return "prediction", predict(costs, live)
     if options.curve:
         return "curve", curve(read(COSTS), _tell)
     if options.commands:

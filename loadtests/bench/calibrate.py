@@ -6,10 +6,9 @@ CPU: the costs are what makes the two agree, by least squares of the relative er
 
 from __future__ import annotations
 
+import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,18 +19,13 @@ from cluster.simulation.flow import LOAD, SimulatedPair, difference, pair_plan
 from cluster.simulation.line import Line
 from cluster.xmpp.jid import Jid
 from loadtests.bench import report
-from loadtests.bench.cost import Processes
-from loadtests.bench.crew import crew
-from loadtests.bench.flow import TEXT, Flow
-from loadtests.bench.measure import PAIRS, flows
-from loadtests.bench.ours import processes, running
-from loadtests.bench.pair import Pair
-from loadtests.bench.scenes import ACROSS, GREETING, LOCAL, PAUSE_S, SCENES, Scene
+from loadtests.bench.flow import TEXT
+from loadtests.bench.live import DOMAINS, LOGIN, Live, Used
+from loadtests.bench.measure import PAIRS
+from loadtests.bench.scenes import ACROSS, GREETING, LOCAL, SCENES, Scene
 
-DOMAINS = ("montague.lit", "capulet.lit")
-ROUNDS = 3
-IDLE_S = 3.0
-LOGIN = "a login over TLS"
+PASSES = 3
+"""The steps depend a little on their costs."""
 _SWEEPS = 20_000
 _NAMES = {LOAD: "clients", "s1": "server", "s2": "server", "redis": "redis"}
 _STEPS = {"server": SERVER, "redis": REDIS, "clients": CLIENTS}
@@ -42,10 +36,7 @@ GUESS = Costs(
     redis=dict.fromkeys(REDIS, 5.0) | {"read_bytes": 0.0, "written_bytes": 0.0},
     clients=dict.fromkeys(CLIENTS, 10.0),
 )
-"""For the first count of the steps, which hardly depends on it: a batch is over before the next one comes."""
-
-Used = dict[str, float]
-"""CPU time of each process, in µs, of one batch or login."""
+"""For the first count of the steps."""
 
 
 class Row(NamedTuple):
@@ -57,84 +48,22 @@ class Row(NamedTuple):
     cpu_us: float
 
 
-def calibrate(tell: Callable[[str], None]) -> Costs:
-    """Measure this machine."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as up:
-        pair = up.enter_context(running(Path(folder), [*DOMAINS]))
-        used, single_ms = _live(pair, processes(Path(folder)), up, tell)
-        tell("the same in a simulation")
-        costs = GUESS
-        for _ in range(2):
-            steps, simulated_ms = _simulated(Path(folder), costs)
-            costs = _fitted([*_rows(used, steps)])
-    # what a message across waits for in sockets: from the load to s1, to Redis, to s2, and back to the load
-    local_us = max(1.0, costs.local_us + 1000 * (single_ms - simulated_ms) / 4)
-    tell_errors(costs, [*_rows(used, steps)], tell)
-    return msgspec.structs.replace(costs, machine=report.machine(), local_us=round(local_us, 1))
+def calibrate(live: Live, tell: Callable[[str], None]) -> Costs:
+    """The costs of this machine."""
+    costs = msgspec.structs.replace(GUESS, cores=os.cpu_count())
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(PASSES):
+            steps = _simulated(
+                Path(folder), msgspec.structs.replace(costs, cores=os.cpu_count(), wake_us=tuple(live.wake_us))
+            )
+            costs = _fitted([*_rows(live.used, steps)])
+    tell_errors(costs, [*_rows(live.used, steps)], tell)
+    return msgspec.structs.replace(costs, machine=report.machine(), wake_us=tuple(live.wake_us))
 
 
 def text_of(scene: Scene) -> bytes:
     """What follows the stamp of a message."""
     return b" " + b"x" * scene.more_bytes + TEXT
-
-
-# --- the live pair
-
-
-def _live(
-    pair: Pair, nodes: Mapping[str, Processes], up: ExitStack, tell: Callable[[str], None]
-) -> tuple[dict[str, Used], float]:
-    """The medians of the CPU time of each kind of batch; the median time of a single message across, in ms."""
-
-    def cpu_s() -> dict[str, float]:
-        return {LOAD: time.process_time()} | {name: each.cpu_s() for name, each in nodes.items()}
-
-    with crew(pair, tls=False) as guests:
-        for number in range(PAIRS):
-            guests.log_in(pair.servers[0], f"guest{number}", register=True)
-    clients = up.enter_context(crew(pair, tls=False))
-    live = flows(clients, pair, register=True)
-    found: dict[str, list[Used]] = {}
-    before = cpu_s()
-    clients.rest(IDLE_S)
-    idle = {name: (now - before[name]) / IDLE_S for name, now in cpu_s().items()}
-    singles: list[float] = []
-    for round_ in range(ROUNDS):
-        tell(f"batches on a live pair, round {round_ + 1} of {ROUNDS}")
-        for scene in SCENES:
-            flow = live[scene.way]
-            flow.start()
-            _batches(flow, scene, 5)  # opens the link, and fills caches
-            flow.latencies_ns.clear()
-            before, began_s = cpu_s(), time.monotonic()
-            _batches(flow, scene, scene.batches)
-            took_s = time.monotonic() - began_s
-            used = {
-                name: 1e6 * (now - before[name] - idle[name] * took_s) / scene.batches for name, now in cpu_s().items()
-            }
-            found.setdefault(str(scene), []).append(used)
-            if scene == Scene(ACROSS, 1, 1):
-                singles += [each / 1e6 for each in flow.latencies_ns]
-        found.setdefault(LOGIN, []).append(_logins(pair, cpu_s))
-    return {what: _medians(all_) for what, all_ in found.items()}, sorted(singles)[len(singles) // 2]
-
-
-def _batches(flow: Flow, scene: Scene, count: int) -> None:
-    flow.batches(scene.senders, scene.each, b"x" * scene.more_bytes, count, PAUSE_S)
-
-
-def _logins(pair: Pair, cpu_s: Callable[[], dict[str, float]]) -> Used:
-    with crew(pair, tls=True) as clients:
-        before = cpu_s()
-        for number in range(PAIRS):
-            clients.log_in(pair.servers[0], f"guest{number}", presence=GREETING)
-        clients.rest(0.2)
-        # the client derives its password, and has another TLS: neither is in a simulation
-        return {name: 1e6 * (now - before[name]) / PAIRS for name, now in cpu_s().items() if name != LOAD}
-
-
-def _medians(all_: Sequence[Used]) -> Used:
-    return {name: sorted(each[name] for each in all_)[len(all_) // 2] for name in all_[0]}
 
 
 # --- the simulated pair
@@ -162,26 +91,22 @@ def simulated_pair(folder: Path, costs: Costs) -> tuple[SimulatedPair, dict[str,
     return pair, ends
 
 
-def _simulated(folder: Path, costs: Costs) -> tuple[dict[str, dict[str, Mapping[str, float]]], float]:
-    """The steps of each process of each kind of batch; the time of a single message across, in ms."""
+def _simulated(folder: Path, costs: Costs) -> dict[str, dict[str, Mapping[str, float]]]:
+    """The steps of each process of each kind of batch."""
     pair, ends = simulated_pair(folder, costs)
     found: dict[str, dict[str, Mapping[str, float]]] = {}
-    single_ms = 0.0
     for scene in SCENES:
-        text = text_of(scene)
-        pair.batches(ends[scene.way][: scene.senders], text, scene.each, 5, PAUSE_S)
-        done = pair.batches(ends[scene.way][: scene.senders], text, scene.each, 20, PAUSE_S)
-        found[str(scene)] = _each(done.steps, 20)
-        if scene == Scene(ACROSS, 1, 1):
-            single_ms = done.percentile_ms(0.5)
+        batch = ends[scene.way], text_of(scene), scene.senders, scene.each
+        pair.batches(*batch, 5, scene.pause_s)
+        found[str(scene)] = _each(pair.batches(*batch, scene.batches, scene.pause_s).steps, scene.batches)
     before = pair.steps()
     pair.log_in([(pair.lab.plan.servers[0], f"guest{number}") for number in range(PAIRS)], GREETING, tls=True)
     pair.rest(0.2)
     found[LOGIN] = _each(difference(pair.steps(), before), PAIRS)
-    return found, single_ms
+    return found
 
 
-def _each(steps: Mapping[str, Mapping[str, int]], count: int) -> dict[str, Mapping[str, float]]:
+def _each(steps: Mapping[str, Mapping[str, float]], count: int) -> dict[str, Mapping[str, float]]:
     return {name: {step: number / count for step, number in of.items()} for name, of in steps.items()}
 
 

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from random import Random
 
 from cluster.xmpp.jid import Jid
@@ -76,9 +77,10 @@ class Flow:
         return self._measured(for_s, _Timetable(self._ways, rate))
 
     def batches(self, senders: int, each: int, more: bytes, count: int, pause_s: float) -> None:
-        """`count` times: this number of senders send `each` messages at once, longer by `more`; all arrive; a pause."""
+        """`count` times: the next `senders` send `each` messages at once, longer by `more`; all arrive; a pause."""
+        ways = cycle(self._ways)
         for _ in range(count):
-            for way in self._ways[:senders]:
+            for way in islice(ways, senders):
                 way.send([time.monotonic_ns()] * each, more)
             self._drain()
             self._crew.rest(pause_s)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from cluster.xmpp.namespaces import MAM
 from loadtests.bench.measure import WAYS
 
-PAUSE_S = 0.001
-"""Between two batches: a server has finished one before the next one comes."""
+PAUSES_S = {0.0: 100, 0.001: 100, 0.004: 30}
+"""Between two batches: how long processes sleep; and the number of batches."""
 LOCAL, ACROSS = WAYS
 PREFERENCES = f"<iq type='set' id='archiving'><prefs xmlns='{MAM}' default='never'><always/><never/></prefs></iq>"
 GREETING = f"{PREFERENCES}<presence/>".encode()
@@ -22,17 +22,20 @@ class Scene(NamedTuple):
     senders: int
     each: int
     """Messages that each sender sends at once."""
-    more_bytes: int = 0
+    more_bytes: int
     """By which a message is longer than those of `make bench`."""
-    batches: int = 100
+    pause_s: float
+    batches: int
 
     def __str__(self) -> str:
         size = f", {self.more_bytes / 1000:.0f} kB longer" if self.more_bytes else ""
-        return f"{self.way}, senders: {self.senders}, messages of each: {self.each}{size}"
+        each = f"{self.way}, senders: {self.senders}, messages of each: {self.each}{size}"
+        return f"{each}, pause: {1000 * self.pause_s:.0f} ms"
 
 
 SCENES = tuple(
-    Scene(way, *batch)
+    Scene(way, *batch, *pause)
+    for pause in PAUSES_S.items()
     for way in WAYS
-    for batch in ((1, 1), (1, 20), (20, 1), (5, 4), (1, 4, 3_000), (20, 10, 0, 30), (1, 1, 10_000))
+    for batch in ((1, 1, 0), (1, 20, 0), (20, 1, 0), (5, 4, 0), (1, 4, 3_000), (20, 10, 0), (1, 1, 10_000))
 )

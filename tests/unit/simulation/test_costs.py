@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import pytest
 
 from cluster.lab.api import BadInput
 from cluster.simulation.api import simulate
-from cluster.simulation.costs import Costs, read
+from cluster.simulation.costs import WAKE_SHARES, Costs, Machines, read
 from cluster.simulation.flow import LOAD, SimulatedPair, pair_plan
 from cluster.simulation.line import Line
+from cluster.virtual.network import Network
+from cluster.virtual.processor import Processor
+from cluster.virtual.timeline import NS, Timeline
 from cluster.xmpp.jid import Jid
 from tests.live.running_lab import ROOT
 from tests.unit.cli.shell import VERONA, Shell, shell
@@ -25,6 +30,7 @@ TEXT = b" Good morrow</body></message>"
 
 def changed(folder: Path, **change: object) -> Path:
     """The measured costs, otherwise."""
+    folder.mkdir(exist_ok=True)
     file = folder / "costs.json"
     file.write_text(json.dumps({**json.loads(MEASURED.read_text()), **change}))
     return file
@@ -53,6 +59,32 @@ def test_a_slow_server_makes_its_clients_wait(tmp_path: Path) -> None:
     assert simulate(named("verona"), duration_s=100, costs=slow).latency_ms["p50"] >= quick + 19
 
 
+def test_a_message_waits_until_its_server_is_woken(tmp_path: Path) -> None:
+    files = [
+        changed(tmp_path / name, wake_us=[us] * len(WAKE_SHARES)) for name, us in (("quick", 0.0), ("slow", 9_000.0))
+    ]
+    quick, slow = (simulate(named("verona"), duration_s=100, costs=file).latency_ms["p50"] for file in files)
+    assert slow >= quick + 9
+
+
+def test_a_process_that_starts_again_goes_on_with_its_counters_and_leaves_nothing() -> None:
+    network = Network(Timeline())
+    machines = Machines(network.timeline, read(MEASURED), seed=1)
+    processors: list[weakref.ref[Processor]] = []
+    for _ in range(3):
+        host = network.host("s1")
+        machines.server(host, lambda: 0)
+        assert host.life.processor is not None
+        processors.append(weakref.ref(host.life.processor))
+        host.callLater(0, lambda: None)
+        network.timeline.run(network.timeline.now_ns + NS)
+        host.crash()
+    del host
+    gc.collect()
+    assert [each() for each in processors] == [None, None, None]
+    assert machines.did()["s1"]["calls"] == 3
+
+
 def test_the_report_shows_the_busiest_processes(shell: Shell) -> None:
     code, out, _ = shell.run("simulate", VERONA, "--for", "1m", "--costs", str(MEASURED))
     assert code == 0
@@ -63,9 +95,14 @@ def test_the_report_shows_the_busiest_processes(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"server": {"wakes": 1.0}}, "`server` needs the µs, from 0 to 1,000,000, of: wakes, calls, "),
-        ({"clients": {"wakes": 1.0}}, "`clients` needs the µs of: wakes, reads, writes, messages; or nothing"),
+        ({"server": {"wakes": 1.0}}, "`server` needs the µs, from 0 to 1,000,000, of: wakes, cooled, "),
+        ({"clients": {"wakes": 1.0}}, "`clients` needs the µs of: wakes, cooled, reads, writes, messages; or nothing"),
         ({"cores": 0}, "`cores` is at least 1, or null"),
+        ({"wake_us": [1.0]}, "`wake_us` needs the µs of these shares of all wake-ups, in ascending order: 0, 0.1, "),
+        (
+            {"wake_us": [-1.0] * 8},
+            "`wake_us` needs the µs of these shares of all wake-ups, in ascending order: 0, 0.1, ",
+        ),
         ({"redis": "none"}, "is no file of costs: "),
         ({"speed": 1}, "is no file of costs: "),
     ],
@@ -124,7 +161,7 @@ def test_a_saturated_flow_uses_the_whole_core(pair: tuple[SimulatedPair, list[tu
 def test_a_batch_costs_the_server_one_stanza_for_each_message(
     pair: tuple[SimulatedPair, list[tuple[Line, Line, Jid]]],
 ) -> None:
-    found = pair[0].batches(pair[1][:2], TEXT, 3, 4, 0.005)
+    found = pair[0].batches(pair[1], TEXT, 2, 3, 4, 0.005)
     assert found.messages == 2 * 3 * 4
     assert found.steps["s1"]["counted"] == found.steps["s2"]["counted"] == found.messages
     assert found.steps[LOAD]["counted"] == 2 * found.messages

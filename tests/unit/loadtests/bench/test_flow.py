@@ -9,7 +9,7 @@ from loadtests.bench.flow import Flow
 
 
 class Network:
-    """A crew, for which a message arrives whenever it serves; and the processes, which note when they are looked for."""
+    """A crew, for which a message arrives whenever it serves; its processes note when they are looked for."""
 
     def __init__(self) -> None:
         self.served = 0
