@@ -95,9 +95,9 @@ class Found(NamedTuple):
 FOUND = [
     Found("acknowledge before it is written", "lost", Finding(KILLS, 2), Finding(WITH_REDIS, 1)),
     Found("count before it is kept", "lost", Finding(KILLS, 2), Finding(WITH_REDIS, 6)),
-    Found("forget the pending entries of a link", "lost", Finding(KILLS, 12), Finding(AT_ITS_START, 10)),
+    Found("forget the pending entries of a link", "lost", Finding(KILLS, 12), Finding(AT_ITS_START, 1)),
     Found("swap two stages of a turn", "lost", Finding(KILLS, 12), Finding(WITH_REDIS, 5)),
-    Found("deliver the heir's inbox late", "out_of_order", Finding(NODES, 2), Finding(NODES, 2)),
+    Found("deliver the heir's inbox late", "out_of_order", Finding(NODES, 4), Finding(NODES, 4)),
     Found("drop the answer to a probe", "wrong presence", Finding(people, 1), Finding(people, 1)),
     Found("forget to send again on a resumed stream", "lost", Finding(KILLS, 1), Finding(KILLS, 1)),
     Found("restore a session without its stanzas", "lost", Finding(KILLS, 1), Finding(KILLS, 4)),
