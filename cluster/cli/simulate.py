@@ -63,7 +63,7 @@ def simulate(
     troubles: Annotated[
         int,
         typer.Option(
-            min=0, max=MAX_TROUBLES, help="Number of crashes, pauses and partitions, at times that the seed chooses."
+            min=0, max=MAX_TROUBLES, help="Number of troubles, such as crashes, at times that the seed chooses."
         ),
     ] = 0,
     shrink: Annotated[

@@ -51,7 +51,7 @@ class Course:
     people: Sequence[int]
     """Numbers of the accounts that have a client, in the order of `population.accounts`."""
     troubles: Sequence[int]
-    """Numbers of the crashes, pauses and partitions."""
+    """Numbers of the troubles."""
     duration_s: float
     """The time over which the troubles are distributed."""
     until_s: float
