@@ -69,6 +69,7 @@ class Domain:
             routing.bounce,
             ports.clock,
             routing.id_of_sent,
+            frozenset((config.domain, *config.components, *config.components_at)),
         )
 
     def _context(self, config: ServerConfig, ports: Ports) -> ModuleContext:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -47,9 +47,12 @@ class Ingress:
         bounce: Bounce,
         clock: Clock,
         id_of_sent: Callable[[Stanza, str, int], str],
+        marked: Set[str],
     ) -> None:
-        """`too_large` answers stanzas that cannot be carried; `id_of_sent`: see `StanzaIds`."""
+        """`too_large` answers stanzas that cannot be carried; `id_of_sent`: see `StanzaIds`; `marked`: the domains for
+        which it is the id of a message, those of this server and its components."""
         self._id_of_sent = id_of_sent
+        self._marked = marked
         self._ctx = ctx
         self._route = ctx.route
         self._requests = requests
@@ -95,7 +98,7 @@ class Ingress:
             self.messages += 1
             if stanza.to is None:  # RFC 6120 section 10.3.1
                 stanza = stanza.redirected(session.account.jid)
-            is_here = bool(session.sent_id) and stanza.to is not None and stanza.to.domainpart == self._ctx.domain
+            is_here = bool(session.sent_id) and stanza.to is not None and stanza.to.domainpart in self._marked
             settled = self._route(with_mark(stanza, session.sent_id) if is_here else stanza)
             kept = self._hooks.sent(session, stanza)
             return settled if kept is None else both(settled, kept)

@@ -211,10 +211,10 @@ class Routing:
         self.from_links += 1
         if self._relayed.nodes and self._relayed.is_known((place, stanza.to), self._nodes.name):
             return self._came_before(stanza)
-        if stanza.kind == "message":
-            stanza = arrived(stanza, self.id_at(place), self.jid, self._realm)
         to = stanza.to
         assert to is not None  # the gate has checked it
+        if stanza.kind == "message" and (to.domainpart == self.jid.domainpart or not self.is_of_own_link(place)):
+            stanza = arrived(stanza, self.id_at(place), self.jid, self._realm)
         return self._of_link[to.domainpart](stanza, place)
 
     def copies_from_link(self, copies: Copies, place: str) -> list[Unsettled]:
@@ -267,8 +267,8 @@ class Routing:
         return send(node, Deliver(stanza, place))
 
     def over_own_link(self, stanza: Stanza) -> Settled:
-        """Send a stanza for a service of this domain over the link of the domain to itself: it is there until it has
-        settled, also when this process crashes."""
+        """Send a stanza for a component of this domain over the link of the domain to itself: it is there until it has
+        settled, also when this process crashes. It keeps its stanza-id."""
         return self._router.link(self.jid.domainpart).send(stanza)
 
     def is_of_own_link(self, place: str) -> bool:

@@ -18,7 +18,7 @@ from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.limits import CARRIED, TO_COMPONENT
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.stanza_id import with_stanza_id
+from cluster.xmpp.stanza_id import with_id_of_mark, with_stanza_id
 from cluster.xmpp.streams.component import ComponentStream
 from cluster.xmpp.streams.content_namespace import into_stream
 from cluster.xmpp.wellformed import why_too_large
@@ -32,7 +32,7 @@ link that they came over (MAX_UNSETTLED of router/guard.py)."""
 
 MAX_AWAITED = 8
 """Stanzas at the component whose acknowledgement a sender at this node waits for; further ones go over the link of the
-domain to itself, so that the server reads on from a client (MAX_UNSETTLED of c2s/client_stream.py)."""
+domain to itself, so that the server reads on from a client (MAX_UNSETTLED of server/c2s/client_stream.py)."""
 
 ALONE_AFTER = 2
 """Streams that ended before the component acknowledged a stanza; the stanza is then sent alone, to find the one that
@@ -124,14 +124,15 @@ class Component:
         """A sender at this node does not wait for a component that is away or slow: its stanza does, in a link."""
         if place:
             self._underway -= bool(self._underway) and self._routing.is_of_own_link(place)
-            return self._take(stanza)
+            return self._take(with_id_of_mark(stanza, self._routing.jid) or stanza)
         if len(stanza.raw) > CARRIED.max_bytes:
             return self._routing.too_large(stanza)
+        if stanza.kind == "message":  # it may arrive twice, and is then recognised by its id
+            by = self._routing.jid
+            stanza = with_id_of_mark(stanza, by) or with_stanza_id(stanza, self._new_id(), by)
         if self._outbox is None or self._waiting or self._underway or len(self._sent) >= MAX_AWAITED:
             self._underway += 1
             return self._routing.over_own_link(stanza)
-        if stanza.kind == "message":  # it may arrive twice, and is then recognised by its id
-            stanza = with_stanza_id(stanza, self._new_id(), self._routing.jid)
         return self._take(stanza)
 
     def _take(self, stanza: Stanza) -> Settled:

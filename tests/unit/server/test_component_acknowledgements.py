@@ -124,6 +124,21 @@ def test_a_message_that_may_come_twice_is_known_by_its_id(network: Network) -> N
     assert [ids_of(stanza) for stanza in join(network).stanzas] == first
 
 
+def test_what_a_client_sends_again_is_known_by_its_id(network: Network) -> None:
+    """Found by `xmpplab simulate`: a crash before the acknowledgement, and a mail was sent twice."""
+    sms, romeo = join(network), network.client("romeo@montague.lit/pda")
+    ingress, ids = network.servers[MONTAGUE].domain.ingress, list[str]()
+    id_of_sent = ingress._id_of_sent  # the same if it is sent again
+    ingress._id_of_sent = lambda *what: ids.append(id_of_sent(*what)) or ids[-1]
+    romeo.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+    network.say(romeo, text(PHONE, "1"))
+    sms.drop()
+    network.say(romeo, text(PHONE, "2"))
+    again = join(network)
+    assert [ids_of(stanza) for stanza in (*sms.stanzas, *again.stanzas)] == [[id] for id in ids]
+    assert len(set(ids)) == 2
+
+
 def ids_of(stanza: Stanza) -> list[str | None]:
     return [each.get("id") for each in stanza.tree.findall("{urn:xmpp:sid:0}stanza-id")]
 
