@@ -35,4 +35,4 @@ async def opened(
     session = await bind(wanted.localpart, wanted.bind)
     if isinstance(session, StanzaError):
         return session
-    return Opened(session.jid, None, refusal, h, session.answer, token)
+    return Opened(session.jid, None, refusal, h, session.management is not None, session.answer, token)

@@ -36,7 +36,7 @@ class RemoteSession:
         self.node = node
         self.jid = Jid.parse(bound.jid)
         self.management: StreamManagement | None = None
-        if bound.sm_id:
+        if bound.managed:
             self.management = StreamManagement(bound.sm_id, handled=bound.handled)
         self.answer = bound.answer
         self._stream = bound.stream

@@ -28,6 +28,8 @@ class Fact:
     """The receiving side has authenticated the initiating side."""
     BOUND = 4
     """Stanzas flow."""
+    MANAGED = 8
+    """They are counted since the login (XEP-0198 section 6.1)."""
 
 
 Facts = int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import lru_cache
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
@@ -17,6 +18,8 @@ from cluster.xmpp.streams.features.clients import CLIENTS
 from cluster.xmpp.streams.login import Bound, Login, Resumption, StreamFailed, condition_of
 
 _ERROR = f"{STREAMS} error"
+_features = lru_cache(maxsize=16)(xml.parse)
+"""A server offers the same to all, and who reads it changes nothing."""
 
 
 class InitiatingStream:
@@ -130,7 +133,7 @@ class InitiatingStream:
             child = yield None
         if not isinstance(child, Slice) or child.name != f"{STREAMS} features":
             raise StreamFailed("stream", "no features")
-        return xml.parse(child.raw)
+        return _features(child.raw)
 
     # --- for the features
 

@@ -46,6 +46,7 @@ class ReceivingStream(Stream[Event]):
         """The sender that the stream header claimed, if the login was another account's."""
         self._features = kind.features
         self._new_id = new_id
+        self._is_managed = False
         self._data: str | bytes = ""  # of the mechanism, for <success>
         self._header: StreamHeader | None = None
         self._stamp: Stamp | None = None
@@ -199,7 +200,8 @@ class ReceivingStream(Stream[Event]):
     def facts(self) -> Facts:
         """What has been negotiated."""
         authenticated = Fact.AUTHENTICATED if self.localpart or self.jid else 0
-        return (Fact.SECURE if self.secure else 0) | authenticated | (Fact.BOUND if self.jid else 0)
+        bound = (Fact.BOUND if self.jid else 0) | (Fact.MANAGED if self._is_managed else 0)
+        return (Fact.SECURE if self.secure else 0) | authenticated | bound
 
     @property
     def has_more(self) -> bool:
@@ -228,7 +230,13 @@ class ReceivingStream(Stream[Event]):
         self.move(Input.HEADER)
         headers.check(header, self.options.domain, self.content_namespace)
         self._open_if_needed()
-        self._output.append(xml.serialize(offered(self._features, self)))
+        self._offer()
+
+    def _offer(self) -> None:
+        written, what = self.options.written, (self.content_namespace, self.facts, *self.bindings)
+        if what not in written:
+            written[what] = xml.serialize(offered(self._features, self))
+        self._output.append(written[what])
 
     def _own_header(self) -> bytes:
         return headers.answer(self._header, self.options.domain, self._new_id(), self.content_namespace)
@@ -261,12 +269,12 @@ class ReceivingStream(Stream[Event]):
         self.move(Input.LOGIN_ACCEPTED)
         self.localpart = self.login.localpart
         self._output.append(sasl2.success(Jid(self.localpart, self.options.domain), self._data, opened))
-        self.inline, self._data = None, ""
+        self.inline, self._data, self._is_managed = None, "", opened.is_managed
         if opened.jid is not None:
             self.move(Input.RESOURCE_BOUND if opened.resumed is None else Input.STREAM_RESUMED)
             self._flow(opened.jid)
         if opened.resumed is None:
-            self._output.append(xml.serialize(offered(self._features, self)))
+            self._offer()
 
     def refuse_login(self, error: sasl.SaslError) -> None:
         self.move(Input.LOGIN_REFUSED)

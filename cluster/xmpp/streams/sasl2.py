@@ -59,6 +59,8 @@ class Opened(msgspec.Struct, frozen=True):
     """Why the former stream cannot be resumed."""
     h: int | None = None
     """What was handled on that stream, if it is known."""
+    is_managed: bool = False
+    """The stanzas of the new session are counted (XEP-0198)."""
     bound: bytes = b""
     """The content of `<bound/>`."""
     token: tuple[str, float] | None = None
@@ -66,23 +68,19 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 def read(child: Slice, features: Collection[str], tokens: Collection[str]) -> Authenticate:
-    """`features`: namespaces that a bind may ask for, others are ignored; `tokens`: mechanisms for them.
-
-    Raises SaslError.
+    """`features`: namespaces that a bind may ask for; `tokens`: mechanisms for them. What cannot be had is left out: a
+    login does not fail for it. Raises SaslError.
     """
     tree = xml.parse(child.raw)
     agent = _agent(tree)
     initial = tree.find(f"{{{SASL2}}}initial-response")
-    wanted = tree.find(f"{{{FAST}}}request-token")
-    if wanted is not None and (wanted.get("mechanism") not in tokens or not agent):
-        raise _malformed(f"a token needs the id of a user agent, and one of {', '.join(tokens)}")
     return Authenticate(
         child.attributes.get("mechanism", ""),
         None if initial is None else initial.text or "",
         agent,
         _resume(tree.find(f"{{{SM}}}resume")),
         _bind(tree.find(f"{{{BIND2}}}bind"), agent, features),
-        None if wanted is None else TokenWanted(agent, wanted.get("mechanism", "")),
+        _token(tree.find(f"{{{FAST}}}request-token"), agent, tokens),
         _use(tree.find(f"{{{FAST}}}fast")),
     )
 
@@ -113,6 +111,12 @@ def _bind(element: Element | None, agent: str, features: Collection[str]) -> Inl
         if namespace in features:
             wanted.setdefault(f"{namespace} {name}", Nonza(f"{namespace} {name}", dict(each.attrib)))
     return InlineBind(xml.text_of(element, f"{{{BIND2}}}tag") or "", agent, tuple(wanted.values()))
+
+
+def _token(element: Element | None, agent: str, tokens: Collection[str]) -> TokenWanted | None:
+    """Some clients ask for one without the id that it would be for (XEP-0484 section 4.1)."""
+    mechanism = "" if element is None else element.get("mechanism", "")
+    return TokenWanted(agent, mechanism) if agent and mechanism in tokens else None
 
 
 def _use(element: Element | None) -> TokenUse | None:

@@ -34,6 +34,11 @@ class StreamOptions:
     limits: Limits = FROM_CLIENT
 
     @cached_property
+    def written(self) -> dict[tuple[object, ...], bytes]:
+        """The features of streams as they were written, by what they depend on: few, and the same for many streams."""
+        return {}
+
+    @cached_property
     def offered_after_login(self) -> frozenset[str]:
         """Namespaces of those features, whose elements are allowed between the stanzas."""
         return frozenset(xml.split(feature.tag)[0] for feature in self.features_after_login)
