@@ -8,6 +8,7 @@ const { client, xml } = await import(pathToFileURL(`${modules}/@xmpp/client/inde
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 const [bare, resource] = jid.split("/");
 const [username, domain] = bare.split("@");
+const agent = xml("user-agent", { id: globalThis.crypto.randomUUID() }); // of this installation (XEP-0388)
 let mechanism;
 let entering;
 
@@ -15,9 +16,9 @@ const xmpp = client({
   service: `xmpp://${host}:${port}`,
   domain,
   resource,
-  credentials: (authenticate, mechanisms) => {
+  credentials: async (authenticate, mechanisms, fast) => {
     mechanism = mechanisms[0]; // its best of those that the server offers
-    return authenticate({ username, password }, mechanism);
+    return authenticate({ username, password, token: await fast?.fetch() }, mechanism, agent);
   },
 });
 xmpp.reconnect.stop();
@@ -31,6 +32,11 @@ const roster = (query) =>
 xmpp.on("error", (error) => tell({ event: "refused", condition: error.condition ?? String(error) }));
 xmpp.on("online", (address) =>
   tell({ event: "session", jid: address.toString(), mechanism, secure: xmpp.socket.socket.authorized === true }));
+xmpp.on("send", (element) => {
+  if (element.is("authenticate", "urn:xmpp:sasl:2"))
+    tell({ event: "authenticate", mechanism: element.attrs.mechanism, with: element.getChildElements().map(({ name }) => name) });
+});
+xmpp.streamManagement.on("resumed", () => tell({ event: "resumed" }));
 xmpp.on("disconnect", () => tell({ event: "disconnected" }));
 xmpp.on("stanza", (stanza) => {
   const { from, id, type } = stanza.attrs;
@@ -66,6 +72,20 @@ const orders = {
     await xmpp.iqCaller.request(xml("iq", { type: "get", to }, xml("ping", "urn:xmpp:ping")));
     tell({ event: "pong" });
   },
+  archived: async () => {
+    const bodies = [];
+    const note = (stanza) => {
+      const forwarded = stanza.getChild("result", "urn:xmpp:mam:2")?.getChild("forwarded", "urn:xmpp:forward:0");
+      if (forwarded) bodies.push(forwarded.getChild("message").getChildText("body"));
+    };
+    xmpp.on("stanza", note);
+    await xmpp.iqCaller.set(xml("query", "urn:xmpp:mam:2"));
+    xmpp.off("stanza", note);
+    tell({ event: "archived", bodies });
+  },
+  cut: () => xmpp.socket.socket.destroy(),
+  reconnect: () => xmpp.reconnect.reconnect(),
+  start: () => xmpp.start(),
   quit: () => xmpp.stop(),
 };
 
