@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 DOMAIN_BYTES = 45_000
 """Measured memory of a domain."""
-DEVICE_BYTES = 33_000
-"""Measured memory of an online device, and a fifth more: client, both ends of the connection, session and contacts.
-What is written, and kept in archives, is not in it."""
+DEVICE_BYTES: dict[RouterKind, int] = {"memory": 33_000, "redis": 80_000}
+"""Measured memory of an online device, and a fifth more: client, both ends of the connection, session and contacts, and
+what the storage keeps of them. What is written, and kept in archives, is not in it."""
 PROCESS_BYTES = 100 << 20
 """Measured memory of a process with a small run, and what it keeps of it."""
 SHARE = 0.8
@@ -63,7 +63,7 @@ def simulate(
     count = people_in(plan, people)
     if not count:
         raise BadInput(f"{plan.topology} has no accounts; say how many people there are (--people)")
-    check_memory(plan, count)
+    check_memory(plan, count, router)
     lab = SimulatedLab(with_people(plan, count, seed), seed, router, _read(costs), recording)
     course = Course(range(count), range(troubles), duration_s, duration_s)
     return Simulation(lab, course).run(tell, is_stopped)
@@ -113,8 +113,9 @@ def simulate_seeds(
     `is_stopped` is true."""
     from cluster.simulation.spread import cores, results, with_seed
 
-    check(plan, how.get("router", "memory"))
-    needed, free = _memory(plan, people_in(plan, people))
+    router = how.get("router", "memory")
+    check(plan, router)
+    needed, free = _memory(plan, people_in(plan, people), router)
     most = min(cores(), max(1, int(free / (needed + PROCESS_BYTES))))
     return results(with_seed(simulate, plan=plan, people=people, **how), seeds, tell, is_stopped, most)
 
@@ -278,17 +279,17 @@ def devices_of(plan: Plan, people: int) -> float:
     return people * sum(number * share for number, share in enumerate(population(plan.population).devices, 1))
 
 
-def _memory(plan: Plan, people: int) -> tuple[float, float]:
+def _memory(plan: Plan, people: int, router: RouterKind) -> tuple[float, float]:
     """The bytes that a run needs, and those that may be taken."""
     import psutil
 
-    needed = len(plan.servers) * DOMAIN_BYTES + devices_of(plan, people) * DEVICE_BYTES
+    needed = len(plan.servers) * DOMAIN_BYTES + devices_of(plan, people) * DEVICE_BYTES[router]
     return needed, psutil.virtual_memory().available * SHARE
 
 
-def check_memory(plan: Plan, people: int) -> None:
+def check_memory(plan: Plan, people: int, router: RouterKind) -> None:
     """Raises BadInput where the run needs more memory than is free."""
-    needed, free = _memory(plan, people)
+    needed, free = _memory(plan, people, router)
     if needed > free:
         raise BadInput(
             f"{len(plan.servers):,} domains with {people:,} people and {devices_of(plan, people):,.0f} devices need "

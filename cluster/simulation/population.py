@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from random import Random
 
@@ -38,6 +38,7 @@ class Population:
         self.when_active: list[Callable[[], None]] = []
         """Called once, when the next person logs in or sends something."""
         known, rooms = accounts(lab.plan), made_rooms(lab.plan)
+        self._at = {service.domain: node for node in lab.plan.servers for service in node.services}
         self.room_numbers = {room: number for number, room in enumerate(rooms)}
         nodes = {node.domain: node for node in reversed(lab.plan.ours)}
         self.by_number: dict[int, Person] = {}
@@ -55,9 +56,14 @@ class Population:
             person.contacts = [by_jid[contact.jid] for contact in seed.contacts if contact.jid in by_jid]
 
     def _rooms_of(self, seed: AccountSeed, server: ServerNode, rooms: Sequence[Jid]) -> Sequence[Jid]:
-        """Some of the rooms; each has about as many occupants."""
+        """Some of the rooms within reach; each has about as many occupants."""
         chance = Random(f"{self.lab.seed} rooms {seed.localpart}@{server.domain}")
+        if server.peers is not None:
+            rooms = [room for room in rooms if self._can_visit(server, self._at[room.domainpart])]
         return chance.sample(rooms, min(self.habits.of.rooms, len(rooms)))
+
+    def _can_visit(self, server: ServerNode, host: ServerNode) -> bool:
+        return host is server or (server.is_joined_to(host.domain) and host.is_joined_to(server.domain))
 
     def _are_over_streams(self, from_: str, to: str) -> bool:
         sender, receiver = self.by_number[int(from_)], self.by_number[int(to)]
@@ -118,7 +124,7 @@ def with_people(plan: Plan, count: int, seed: int) -> Plan:
         number += 1
         if jid not in taken:
             jids.append(jid)
-    contacts = _acquainted(jids, Random(f"{seed} acquaintances"))
+    contacts = _acquainted(jids, _within_reach(servers, jids), Random(f"{seed} acquaintances"))
     made: dict[str, list[AccountSeed]] = {}
     for jid in jids:
         localpart, _, domain = jid.partition("@")
@@ -156,12 +162,34 @@ def _with_named_rooms(service: ServiceSeed, names: Sequence[str]) -> ServiceSeed
     return msgspec.structs.replace(service, settings={**service.settings, "rooms": rooms})
 
 
-def _acquainted(jids: list[str], chance: Random) -> dict[str, dict[str, None]]:
+def _within_reach(servers: Sequence[ServerNode], jids: Sequence[str]) -> dict[str, Sequence[str]]:
+    """By domain: whom of these its people can know, as they are there or a link leads there and back."""
+    of_domain: dict[str, list[str]] = {server.domain: [] for server in servers}
+    for jid in jids:
+        of_domain[jid.partition("@")[2]].append(jid)
+    if all(server.peers is None for server in servers):
+        return dict.fromkeys(of_domain, jids)
+    by_domain = {server.domain: server for server in servers}
+    return {
+        server.domain: [
+            jid
+            for domain in (by_domain if server.peers is None else (server.domain, *server.peers))
+            if domain == server.domain or (domain in by_domain and by_domain[domain].is_joined_to(server.domain))
+            for jid in of_domain[domain]
+        ]
+        for server in servers
+    }
+
+
+def _acquainted(
+    jids: Sequence[str], within_reach: Mapping[str, Sequence[str]], chance: Random
+) -> dict[str, dict[str, None]]:
     """Random mutual contacts of each account."""
     known: dict[str, dict[str, None]] = {jid: {} for jid in jids}
     for jid in jids:
-        for _ in range(min(KNOWS, len(jids) - 1)):
-            other = chance.choice(jids)
+        others = within_reach[jid.partition("@")[2]]
+        for _ in range(min(KNOWS, len(others) - 1)):
+            other = chance.choice(others)
             if other != jid:
                 known[jid][other] = known[other][jid] = None
     return known

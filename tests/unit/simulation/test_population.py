@@ -125,3 +125,19 @@ def test_a_preset_takes_the_place_of_the_section(shell: Shell, tmp_path: Path) -
     assert (code, out.splitlines()[0]) == (0, "people, seed 1: 1 domains, 3 people with 6 devices")
     code, out, _ = shell.run("simulate", str(file), "--people", "3", "--for", "1s", "--population", "office")
     assert (code, out.splitlines()[0]) == (0, "people, seed 1: 1 domains, 3 people with 3 devices")
+
+
+def test_people_know_and_visit_only_who_is_within_reach(tmp_path: Path) -> None:
+    """The domains of a line: s1 and s3 are not joined."""
+    servers = {f"s{number}": {"domain": f"d{number}.lit", "rooms": f"rooms.d{number}.lit"} for number in range(1, 4)}
+    line = {
+        "name": "line",
+        "servers": servers,
+        "mesh": False,
+        "links": [{"between": ["s1", "s2"]}, {"between": ["s2", "s3"]}],
+        "population": {"arrival": "5s", "conversation": "10s", "rooms": 2, "remark": "5s", "visit": "20s"},
+    }
+    report = simulate(written(yaml.safe_dump(line), tmp_path), duration_s=60, people=12)
+    assert report.broken == []
+    assert report.messages.delivered > 10
+    assert report.rooms.said > 10
