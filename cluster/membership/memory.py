@@ -255,10 +255,10 @@ class MemoryNodes(Nodes):
         Deferred.fromCoroutine(self._take_over(node.name, left)).addErrback(_failed)
 
     async def _take_over(self, node: str, left: list[str]) -> None:
-        self._inherits = True
         for localpart in left:
-            await self.claim(localpart)
+            self._uses[localpart] = self._uses.get(localpart, 0) + 1
             await self.server.restore(localpart)
+        self._inherits = True  # for what the node was sent; all other claims wait for the adoption
         self._read_again(node)
         self._inherits = False
         for localpart in left:

@@ -135,6 +135,31 @@ def test_claims_are_answered_in_their_order(run: Run) -> None:
     run(scenario)
 
 
+def test_a_claim_waits_while_sessions_are_restored(run: Run) -> None:
+    """Otherwise what it is for would not find them. Found by a simulation with a slow disk: somebody was shown who had
+    left."""
+
+    async def scenario(group: Group) -> None:
+        one, two = await group.join("s1"), await group.join("s1-2")
+        await two.nodes.claim("juliet")
+        done: list[str] = []
+
+        async def restore(localpart: str) -> None:
+            one.nodes.claim(localpart).addCallback(lambda owner: done.append(f"claimed by {owner}"))
+            await deferLater(group.clock, 0.05)
+            done.append("restored")
+
+        async def adopt(localpart: str) -> None:
+            done.append("adopted")
+
+        one.restore, one.adopt = restore, adopt  # type: ignore[method-assign]
+        await group.crash(two)
+        await group.until(lambda: len(done) == 3)
+        assert done == ["restored", "adopted", "claimed by s1"]
+
+    run(scenario)
+
+
 def test_what_has_waited_for_an_adoption_comes_before_what_comes_after_it(run: Run) -> None:
     """An adopted account is online: what comes in a later turn of the reactor finds it there, and claims nothing."""
 
