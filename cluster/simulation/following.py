@@ -10,11 +10,12 @@ from typing_extensions import override
 from cluster.base.clock import Clock
 from cluster.base.reasons import Reason
 from cluster.simulation.recording import PREFIX, Recording
+from cluster.simulation.watchful import Ignored, WatchfulTracer
 from cluster.trace.hop import Event, Hop, Journal, Tracer
 from cluster.xmpp.stanza import Stanza
 
 
-class FollowingTracer(Tracer):
+class FollowingTracer(WatchfulTracer):
     """Gives each stanza that is not followed an id that only the recording knows.
 
     What the run itself records and draws by chance is as without a recording.
@@ -22,9 +23,9 @@ class FollowingTracer(Tracer):
 
     def __init__(
         self, node: str, journal: Journal, now_utc_ns: Callable[[], int], new_id: Callable[[], str], sample_every: int,
-        clock: Clock, recording: Recording,
+        clock: Clock, ignored: Ignored, recording: Recording,
     ) -> None:  # fmt: skip
-        super().__init__(node, self, now_utc_ns, new_id, sample_every, clock)
+        super().__init__(node, self, now_utc_ns, new_id, sample_every, clock, ignored)
         self._of_run = journal
         self._recording = recording
         self._seen = Tracer(node, recording, now_utc_ns, recording.new_id, 0, clock)

@@ -24,6 +24,7 @@ from cluster.topology.plan import Plan, XmpplabServer
 from cluster.virtual.host import Host
 from cluster.virtual.network import Network
 from cluster.virtual.timeline import NS, Timeline
+from cluster.xmpp.stanza import Stanza
 
 EVENTS_AT_ONCE = 5_000
 """Events between two checks for an interrupt."""
@@ -66,6 +67,8 @@ class SimulatedLab:
         self._looked_ns = 0
         """When the recording looked last."""
         self.supervisor = self.network.host("supervisor")
+        self.on_ignored: Callable[[Stanza], None] = lambda error: None
+        """Is told of each error that a server ignores, as its receiver is gone (RFC 6121 section 8.5)."""
         self.foreign = Foreign(self)
         """The gateways and foreign networks."""
 

@@ -23,8 +23,9 @@ from cluster.simulation.following import FollowingTracer
 from cluster.simulation.passwords import derivation
 from cluster.simulation.s2s import s2s_router
 from cluster.simulation.turn import MortalTurn
+from cluster.simulation.watchful import WatchfulTracer
 from cluster.topology.plan import XmpplabServer
-from cluster.trace.hop import Tracer
+from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from cluster.simulation.lab import SimulatedLab
@@ -61,9 +62,9 @@ class SimulatedNode:
 
     def _ports(self) -> Ports:
         lab, (node, host, new_id, utc_s, chance) = self._lab, self._process
-        recorded = self._attached.journal, self._utc_ns, new_id, lab.plan.sample_every, host
+        recorded = self._attached.journal, self._utc_ns, new_id, lab.plan.sample_every, host, self._on_ignored
         tracer = (
-            Tracer(node.name, *recorded)
+            WatchfulTracer(node.name, *recorded)
             if lab.recording is None
             else FollowingTracer(node.name, *recorded, lab.recording)
         )
@@ -78,6 +79,9 @@ class SimulatedNode:
             store=carriers.store, router=router, nodes=carriers.nodes, tracer=tracer,
             fenced=lambda: lab.died(node.name),
         )  # fmt: skip
+
+    def _on_ignored(self, error: Stanza) -> None:
+        self._lab.on_ignored(error)
 
     async def _start(self) -> None:
         await self._attached.connect()

@@ -19,6 +19,7 @@ from cluster.simulation.resource import Resource
 from cluster.topology.plan import AccountSeed, ContactSeed, Plan, ServerNode, ServiceSeed
 from cluster.topology.population import population
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
 
 KNOWS = 4
 """Contacts that each added person chooses at random. Contacts are mutual, so it has about twice as many."""
@@ -48,6 +49,7 @@ class Population:
             self.by_number[number] = Person(number, seed, nodes[server.domain], self, visited)
         self.people: Sequence[Person] = [*self.by_number.values()]
         self.resources: Sequence[Resource] = [each for person in self.people for each in person.resources]
+        lab.on_ignored = self.came_back_to_nobody
         self.boxes = boxes(self)
         self._by_address = {box.address: box for box in self.boxes}
         by_jid = {str(person.jid): person for person in self.people}
@@ -74,6 +76,12 @@ class Population:
         waiting, self.when_active = self.when_active, []
         for call in waiting:
             call()
+
+    def came_back_to_nobody(self, error: Stanza) -> None:
+        """A server has ignored an error: its message came back, if the device that has sent it is gone."""
+        id = error.id or ""
+        if id.startswith("m") and any(each.jid == error.to and not each.device.is_online for each in self.resources):
+            self.checker.came_back(id, "its sender had gone")
 
     def somebody_for(self, person: Person) -> str:
         """With whom a person begins a conversation: the checker's address; empty: nobody."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from cluster.simulation.checker import Checker
+from cluster.simulation.lab import SimulatedLab
+from cluster.simulation.population import Population
 from cluster.simulation.room_checker import RoomChecker
 from cluster.virtual.timeline import NS
+from cluster.xmpp.stanza import make
+from tests.unit.simulation.plans import named
 
 TWO = {"1": ["1.0", "1.1"]}
 """Person 1 has two devices."""
@@ -99,6 +104,21 @@ def test_texts_may_overtake_one_another_and_come_once(checker: Checker) -> None:
         checker.arrived(id, "b0", 2 * NS, 0, b"")
     assert counts(checker) == {"duplicated": 1}
     assert checker.messages(0, 0).through_gateways == 2
+
+
+@pytest.mark.parametrize(("is_online", "wrong"), [(False, {}), (True, {"lost": 1})])
+def test_an_error_that_finds_no_session_came_back_if_its_device_is_gone(is_online: bool, wrong: dict[str, int]) -> None:
+    """Found by ten people with 12 troubles, over Redis, seeds 8, 31, 37 and 45: "lost"."""
+    lab = SimulatedLab(named("verona"), 1)
+    population = Population(lab, range(2))
+    Deferred.fromCoroutine(lab.start())
+    sender = population.resources[0]
+    sender.device.is_online = is_online
+    id = population.checker.new_id(sender.address, "1", 0)
+    error = make("message", from_=population.people[1].jid, to=sender.jid, id=id, type="error")
+    lab.nodes[sender.server].server.routing.route(error)
+    lab.let_pass(1, lambda: None)
+    assert counts(population.checker) == wrong
 
 
 def said(rooms: RoomChecker, *heard: list[int]) -> dict[str, int]:
