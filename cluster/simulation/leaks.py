@@ -48,7 +48,8 @@ def look(lab: SimulatedLab, nodes: Collection[str]) -> Look:
     """Look at all containers, timers and buffers of these nodes. Linear in what they have."""
     found = Look(Counter(), [])
     stored = [part for domain in lab.domains for _, part in _attributes(lab.backbone.store(domain))]
-    outside = [lab, lab.backbone, *stored]
+    shared = [part for _, part in _attributes(lab.backbone)]  # they would lead to all other servers
+    outside = [lab, lab.backbone, *shared, *stored]
     for name in nodes:
         node = lab.nodes[name]
         for place, size in _containers(node.server, outside):

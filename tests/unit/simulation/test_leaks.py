@@ -39,6 +39,18 @@ def test_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s1: Accounts.all_so_far has grown from" in found()[0]
 
 
+def test_it_is_told_of_the_server_that_has_it_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise each look would be at the whole network, for each server again."""
+
+    def remember(accounts: Accounts, session: Session) -> None:
+        if session.jid.domainpart == "montague.lit":
+            accounts.__dict__.setdefault("all_so_far", []).append(session.jid)
+        attach(accounts, session)
+
+    monkeypatch.setattr(Accounts, "attach", remember)
+    assert [each.partition(":")[0] for each in found()] == ["s1"]
+
+
 def test_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
     def forget_not(accounts: Accounts, session: Session) -> None:
         accounts.__dict__.setdefault("last", {})[session] = None
