@@ -22,7 +22,12 @@ class PipelinedReply(Deferred[Any]):
     @property
     def is_pipelined(self) -> bool:
         """Whether all of its parts are sent, or done."""
-        return self.is_sent and all(part.called or is_pipelined(part) for part in self.parts)
+        return self.is_sent and all(_is_done(part) or is_pipelined(part) for part in self.parts)
+
+
+def _is_done(part: Deferred[Any]) -> bool:
+    """It has its result; one that a callback has turned into another Deferred is paused until that one fires."""
+    return bool(part.called) and not part.paused
 
 
 def is_pipelined(awaited: object) -> bool:
