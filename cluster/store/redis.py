@@ -168,6 +168,8 @@ class RedisDocuments:
 
     async def several(self, localpart: str, names: Sequence[str]) -> list[bytes | None]:
         """The documents of these names."""
+        if not names:  # of a server whose modules keep nothing; Redis would refuse the command
+            return []
         key = self._keys.documents(self._domain, localpart)
         values: list[bytes | None] = await self._reads.run(self._client.execute, "HMGET", key, *names)
         return values

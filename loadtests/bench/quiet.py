@@ -30,12 +30,17 @@ class Quiet:
     """Repeats a measurement during which the machine had other work to do."""
 
     def __init__(
-        self, ours_s: Callable[[], float], tell: Callable[[str], None], machine_s: Callable[[], float] = machine_s
+        self,
+        ours_s: Callable[[], float],
+        tell: Callable[[str], None],
+        machine_s: Callable[[], float] = machine_s,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """`ours_s`: CPU time so far of all processes that belong to the measurement, in seconds."""
         self._ours_s = ours_s
         self._tell = tell
         self._machine_s = machine_s
+        self._now_s = now_s
 
     def measured(self, what: str, measure: Callable[[], T]) -> T:
         """The first undisturbed result of TRIES; if there is none, the least disturbed one, and it is told."""
@@ -52,8 +57,8 @@ class Quiet:
         return result
 
     def _wait(self) -> None:
-        until_s = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until_s:
+        until_s = self._now_s() + PATIENCE_S
+        while self._now_s() < until_s:
             others = self._others()
             select.select([], [], [], LOOK_S)
             if others() <= ENOUGH:
@@ -61,9 +66,9 @@ class Quiet:
 
     def _others(self) -> Callable[[], float]:
         """The share of the machine that other work takes from now on."""
-        began_s, other_s = time.monotonic(), self._machine_s() - self._ours_s()
+        began_s, other_s = self._now_s(), self._machine_s() - self._ours_s()
 
         def share() -> float:
-            return (self._machine_s() - self._ours_s() - other_s) / (time.monotonic() - began_s) / CORES
+            return (self._machine_s() - self._ours_s() - other_s) / (self._now_s() - began_s) / CORES
 
         return share

@@ -256,6 +256,10 @@ def test_documents_are_kept_by_account_and_name(check: Check) -> None:
             assert await documents.put(localpart, name, text)
         assert await documents.get("romeo", "vcard-temp") == b"<vCard>\xc3\xa9\x00</vCard>"
         assert await documents.get("romeo", "private urn:x \xe9") == b"mine"
+        both = await documents.several("romeo", ["vcard-temp", "none", "private urn:x \xe9"])
+        assert both == [b"<vCard>\xc3\xa9\x00</vCard>", None, b"mine"]
+        assert await documents.several("tybalt", ["vcard-temp"]) == [None]
+        assert await documents.several("romeo", []) == []
         assert await documents.put("romeo", "vcard-temp", b"")
         assert await documents.get("romeo", "vcard-temp") is None
         assert await documents.get("juliet", "vcard-temp") == b"hers"
