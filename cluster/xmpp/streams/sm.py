@@ -181,8 +181,9 @@ class StreamManagement:
         """All that was written since it last asked is a little presence, which is sent to nobody else if it is lost."""
         end = len(self._unacknowledged) - self._unwritten
         begin = max(0, self._asked_behind - self.acknowledged_count)
-        presence = (each.stanza.kind == "presence" for each in self._unacknowledged[begin:end])
-        return end - begin <= self._patience and all(presence)
+        if end - begin > self._patience:
+            return False
+        return all(each.stanza.kind == "presence" for each in self._unacknowledged[begin:end])
 
     def write_all(self) -> bytes:
         """All that was not written yet, which is written now."""
