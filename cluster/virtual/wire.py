@@ -8,6 +8,9 @@ from random import Random
 
 from cluster.virtual.timeline import NS, Timeline, in_ns
 
+_NOBODY: list[Callable[[], None]] = []
+"""Of a path that is not cut; all share it."""
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -41,7 +44,7 @@ class Path:
         self._jitter_ns = in_ns(wire.jitter_s)
         self._random = Random(seed) if self._jitter_ns else None
         self._free_at_ns = 0
-        self._waiting: tuple[Callable[[], None], ...] = ()
+        self._waiting = _NOBODY
 
     def arrival_ns(self, size_bytes: int) -> int:
         """The time at which a segment sent now arrives."""
@@ -55,11 +58,13 @@ class Path:
 
     def when_mended(self, what: Callable[[], None]) -> None:
         """Call `what` when the path is mended."""
-        self._waiting += (what,)
+        if self._waiting is _NOBODY:
+            self._waiting = []
+        self._waiting.append(what)
 
     def mend(self) -> None:
         """End the cut."""
         self.is_cut = False
-        waiting, self._waiting = self._waiting, ()
+        waiting, self._waiting = self._waiting, _NOBODY
         for what in waiting:
             what()
