@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from random import Random
@@ -25,6 +26,8 @@ KNOWS = 4
 """Contacts that each added person chooses at random. Contacts are mutual, so it has about twice as many."""
 ROOMS = "rooms"
 """The kind of services with rooms."""
+_FROM_PERSON = re.compile(r"m(\d+)\.")
+"""The begin of the id of a message from a device: see `Checker.new_id`."""
 
 
 class Population:
@@ -61,11 +64,8 @@ class Population:
         """Some of the rooms within reach; each has about as many occupants."""
         chance = Random(f"{self.lab.seed} rooms {seed.localpart}@{server.domain}")
         if server.peers is not None:
-            rooms = [room for room in rooms if self._can_visit(server, self._at[room.domainpart])]
+            rooms = [room for room in rooms if _are_joined(server, self._at[room.domainpart])]
         return chance.sample(rooms, min(self.habits.of.rooms, len(rooms)))
-
-    def _can_visit(self, server: ServerNode, host: ServerNode) -> bool:
-        return host is server or (server.is_joined_to(host.domain) and host.is_joined_to(server.domain))
 
     def _are_over_streams(self, from_: str, to: str) -> bool:
         sender, receiver = self.by_number[int(from_)], self.by_number[int(to)]
@@ -80,7 +80,9 @@ class Population:
     def came_back_to_nobody(self, error: Stanza) -> None:
         """A server has ignored an error: its message came back, if the device that has sent it is gone."""
         id = error.id or ""
-        if id.startswith("m") and any(each.jid == error.to and not each.device.is_online for each in self.resources):
+        found = _FROM_PERSON.match(id)
+        person = self.by_number.get(int(found[1])) if found is not None else None
+        if person is not None and any(each.jid == error.to and not each.device.is_online for each in person.resources):
             self.checker.came_back(id, "its sender had gone")
 
     def somebody_for(self, person: Person) -> str:
@@ -178,15 +180,17 @@ def _within_reach(servers: Sequence[ServerNode], jids: Sequence[str]) -> dict[st
     if all(server.peers is None for server in servers):
         return dict.fromkeys(of_domain, jids)
     by_domain = {server.domain: server for server in servers}
-    return {
-        server.domain: [
-            jid
-            for domain in (by_domain if server.peers is None else (server.domain, *server.peers))
-            if domain == server.domain or (domain in by_domain and by_domain[domain].is_joined_to(server.domain))
-            for jid in of_domain[domain]
-        ]
-        for server in servers
-    }
+    within_reach: dict[str, Sequence[str]] = {}
+    for server in servers:
+        near = by_domain if server.peers is None else (server.domain, *server.peers)
+        joined = [domain for domain in near if domain in by_domain and _are_joined(server, by_domain[domain])]
+        within_reach[server.domain] = [jid for domain in joined for jid in of_domain[domain]]
+    return within_reach
+
+
+def _are_joined(one: ServerNode, other: ServerNode) -> bool:
+    """Links lead there and back, or it is the same one."""
+    return one is other or (one.is_joined_to(other.domain) and other.is_joined_to(one.domain))
 
 
 def _acquainted(
