@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -81,9 +82,9 @@ class _Session:
                 flow.start()
                 for name, (rate, for_s) in Extent().loads.items():
                     what = f"{way} {name}"
-                    self._loads[what].append(self._quiet.measured(what, lambda: _figures(flow, rate, for_s)))  # noqa: B023
+                    self._loads[what].append(self._quiet.measured(what, partial(_figures, flow, rate, for_s)))
             for scene in SCENES:
-                self._used[str(scene)].append(self._quiet.measured(str(scene), lambda: self._batches(scene)))  # noqa: B023
+                self._used[str(scene)].append(self._quiet.measured(str(scene), partial(self._batches, scene)))
             self._used[LOGIN].append(self._quiet.measured(LOGIN, self._logins))
         used = {
             what: {name: median(each[name] for each in all_) for name in all_[0]} for what, all_ in self._used.items()
