@@ -113,7 +113,7 @@ class SimulatedLab:
         crashed.crash()
 
     def lose_power(self, name: str) -> None:
-        """Kill a node with its machine: nobody is told that its connections are lost, until it is started again."""
+        """Turn the machine of a node off: its process is killed, and its peers get no reset until it starts again."""
         self.network.lose_power(name)
         self.crash(name)
 

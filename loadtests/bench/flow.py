@@ -86,7 +86,7 @@ class Flow:
             self._crew.rest(pause_s)
 
     def _measured(self, for_s: float, timetable: _Timetable | None) -> Measured:
-        clock = self._processes.clock()  # whoever looks for processes is late for what is due
+        clock = self._processes.clock()  # to look for processes takes time, in which nothing would be sent
         self._go_on(WARM_UP_S, timetable)
         self.latencies_ns.clear()
         delivered, cpu_s, load_s = self.delivered, clock(), time.process_time()

@@ -123,7 +123,8 @@ class Component:
     def deliver(self, stanza: Stanza, place: str) -> Settled:
         """A sender at this node does not wait for a component that is away or slow: its stanza does, in a link."""
         if place:
-            self._underway -= bool(self._underway) and self._routing.is_of_own_link(place)
+            if self._underway and self._routing.is_of_own_link(place):
+                self._underway -= 1
             return self._take(with_id_of_mark(stanza, self._routing.jid) or stanza)
         if len(stanza.raw) > CARRIED.max_bytes:
             return self._routing.too_large(stanza)

@@ -232,7 +232,7 @@ def test_a_server_that_says_nothing(network: GatewayNetwork) -> None:
 
 
 def test_a_server_that_says_nothing_more(network: GatewayNetwork) -> None:
-    """Its machine has lost its power: nobody is told."""
+    """Its machine has lost its power: there is no reset."""
     network.start()
     network.advance(60)
     assert network.connection.is_joined, "it was asked, and it answered"

@@ -16,7 +16,7 @@ def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def first_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kinds of troubles that there were when the first seeds were found: these give the same runs as then."""
+    """Without the later kinds of troubles, with which a seed gives other ones."""
     kinds = Troubles._kinds
     later = ("_lose_power", "_set_clock", "_slow_down_disk", "_slow_down_link")
 
